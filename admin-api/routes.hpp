@@ -1,0 +1,23 @@
+#pragma once
+#include "admin-api/context.hpp"
+
+// One function a resource, called by add_routes; each file of admin-api/routes/ holds one resource.
+namespace posthorn::admin {
+
+void add_api_key_routes(http::Router& router, Context& context);
+void add_application_routes(http::Router& router, Context& context);
+void add_attempt_routes(http::Router& router, Context& context);
+void add_dead_letter_routes(http::Router& router, Context& context);
+void add_endpoint_header_routes(http::Router& router, Context& context);
+void add_endpoint_routes(http::Router& router, Context& context);
+void add_endpoint_secret_routes(http::Router& router, Context& context);
+void add_event_type_routes(http::Router& router, Context& context);
+void add_health_routes(http::Router& router, Context& context);
+void add_message_routes(http::Router& router, Context& context);
+void add_replay_routes(http::Router& router, Context& context);
+
+using RouteHandler = boost::asio::awaitable<http::Response> (*)(Context& context, http::Request& request);
+void add_route(http::Router& router, Context& context, http::Method method, std::string_view pattern,
+               RouteHandler handler);
+
+}  // namespace posthorn::admin

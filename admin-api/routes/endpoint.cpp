@@ -1,0 +1,308 @@
+#include <boost/json.hpp>
+
+#include "admin-api/change.hpp"
+#include "admin-api/endpoint_headers.hpp"
+#include "admin-api/fields.hpp"
+#include "admin-api/pagination.hpp"
+#include "admin-api/routes.hpp"
+#include "domain/endpoint_url.hpp"
+#include "domain/signature.hpp"
+#include "store/application.hpp"
+#include "store/endpoint.hpp"
+#include "store/endpoint_change.hpp"
+#include "store/endpoint_secret.hpp"
+
+namespace posthorn::admin {
+
+using boost::asio::awaitable;
+namespace json = boost::json;
+
+namespace {
+
+constexpr std::string_view uid_taken = "another endpoint of the application has this uid";
+constexpr TextRule url_rule{.shortest = 1, .longest = limits::url_characters};
+constexpr TextRule secret_rule{.shortest = 1, .longest = 128};
+constexpr ListRule event_types_rule{.fewest = 1, .most = limits::event_types_per_endpoint, .item = event_type_rule};
+constexpr ListRule channels_rule{.fewest = 1, .most = limits::channels_per_endpoint, .item = channel_rule};
+
+json::object to_json(const store::Endpoint& endpoint) {
+    return {{"id", endpoint.id.str()},
+            {"uid", or_null(endpoint.uid)},
+            {"url", endpoint.url},
+            {"description", endpoint.description},
+            {"eventTypes", or_null(endpoint.event_types)},
+            {"channels", or_null(endpoint.channels)},
+            {"disabled", endpoint.disabled},
+            {"disabledReason", or_null(endpoint.disabled_reason)},
+            {"throttleRate", or_null(endpoint.rate_limit)},
+            {"rateLimit", or_null(endpoint.rate_limit)},
+            {"metadata", from_json_text(endpoint.metadata)},
+            {"http2", endpoint.http2},
+            {"ordered", endpoint.ordered},
+            {"createdAt", format_timestamp(endpoint.created_at)},
+            {"updatedAt", format_timestamp(endpoint.updated_at)}};
+}
+
+struct EndpointFields {
+    Field<std::string> url, uid, description;
+    Field<std::vector<std::string>> event_types, channels;
+    Field<bool> disabled, http2, ordered;
+    Field<std::int32_t> rate;
+    Field<StringMap> metadata;
+    // At creation only:
+    Field<std::string> secret;
+    Field<NullableStringMap> headers;
+};
+
+// The URL is stored normalised: what is shown is what is requested.
+awaitable<void> check_url(Context& context, EndpointFields& fields, Problems& problems) {
+    if (!fields.url) co_return;
+    auto parsed = domain::parse_endpoint_url(*fields.url);
+    if (const auto* error = std::get_if<domain::UrlError>(&parsed)) {
+        problems.add({"body", "url"}, error->rule, "value_error.url");
+        co_return;
+    }
+    auto& url = std::get<domain::EndpointUrl>(parsed);
+    // A name that does not resolve yet is accepted: every attempt checks again.
+    if (co_await context.host_checker.check(url.host) == egress::HostCheck::refused)
+        problems.add({"body", "url"},
+                     "points to an address that is not public; the operator can allow it (POSTHORN_ALLOW_NETWORKS)",
+                     "value_error.url.address");
+    fields.url.value = std::move(url.text);
+}
+
+void check_secret(const EndpointFields& fields, Problems& problems) {
+    if (!fields.secret) return;
+    const auto key = domain::SigningKey::parse(*fields.secret);
+    if (const auto* error = std::get_if<domain::SigningKey::Error>(&key))
+        problems.add({"body", "secret"}, error->rule, "value_error.secret");
+}
+
+EndpointFields read_fields(const http::Request& request, Problems& problems, Need url) {
+    const auto body = parse_body(request);
+    const ObjectReader reader(body, problems);
+    return {.url = reader.text("url", url, url_rule),
+            .uid = read_uid<EndpointId>(reader),
+            .description = reader.text("description", Need::optional, description_rule),
+            .event_types = reader.texts("eventTypes", Need::nullable, event_types_rule),
+            .channels = reader.texts("channels", Need::nullable, channels_rule),
+            .disabled = reader.boolean("disabled", Need::optional),
+            .http2 = reader.boolean("http2", Need::optional),
+            .ordered = reader.boolean("ordered", Need::optional),
+            .rate = read_rate(reader),
+            .metadata = read_metadata(reader),
+            .secret = reader.text("secret", Need::nullable, secret_rule),
+            .headers = read_headers(reader, Need::optional, false)};
+}
+
+// For POST and PUT: what is not mentioned gets its default; but http2 and ordered stay, since a client that was written for the
+// compatible API does not know of them.
+void replace(store::Endpoint& endpoint, const EndpointFields& fields) {
+    endpoint.url = *fields.url;
+    endpoint.uid = fields.uid.value;
+    endpoint.description = fields.description.value_or("");
+    endpoint.event_types = fields.event_types.value;
+    endpoint.channels = fields.channels.value;
+    endpoint.disabled = fields.disabled.value_or(false);
+    endpoint.rate_limit = fields.rate.value;
+    endpoint.metadata = to_json_text(fields.metadata.value_or({}));
+    fields.http2.patch(endpoint.http2);
+    fields.ordered.patch(endpoint.ordered);
+}
+
+void patch(store::Endpoint& endpoint, const EndpointFields& fields) {
+    fields.url.patch(endpoint.url);
+    fields.uid.patch(endpoint.uid);
+    fields.description.patch(endpoint.description);
+    fields.event_types.patch(endpoint.event_types);
+    fields.channels.patch(endpoint.channels);
+    fields.disabled.patch(endpoint.disabled);
+    fields.http2.patch(endpoint.http2);
+    fields.ordered.patch(endpoint.ordered);
+    fields.rate.patch(endpoint.rate_limit);
+    if (fields.metadata) endpoint.metadata = to_json_text(*fields.metadata);
+}
+
+// Another host, or the same one without TLS any more, must not get credentials that were meant for the old URL.
+bool goes_elsewhere(const std::string& before, const std::string& after) {
+    const auto old_url = domain::parse_endpoint_url(before), new_url = domain::parse_endpoint_url(after);
+    const auto* from = std::get_if<domain::EndpointUrl>(&old_url);
+    const auto* to = std::get_if<domain::EndpointUrl>(&new_url);
+    return !from || !to || from->host != to->host || (from->https && !to->https);
+}
+
+// What follows from a change: the reason of being disabled, and headers that must not go along.
+void settle(const Context& context, const store::Endpoint& before, store::Endpoint& after) {
+    if (!after.disabled)
+        after.disabled_reason.reset();
+    else if (!before.disabled)
+        after.disabled_reason = store::disabled_reason::manual;
+    if (before.url != after.url && after.headers && goes_elsewhere(before.url, after.url)) {
+        auto headers = open_headers(context.secret_box, after);
+        drop_sensitive_headers(headers);
+        after.headers = seal_headers(context.secret_box, after.id, headers);
+    }
+}
+
+store::Endpoint new_endpoint(const Context& context, const EndpointFields& fields) {
+    store::Endpoint endpoint;
+    endpoint.id = EndpointId::make(context.clock.system_now());
+    replace(endpoint, fields);
+    if (endpoint.disabled) endpoint.disabled_reason = store::disabled_reason::manual;
+    if (fields.headers) {
+        EndpointHeaders headers;
+        replace_headers(headers, *fields.headers);
+        endpoint.headers = seal_headers(context.secret_box, endpoint.id, headers);
+    }
+    return endpoint;
+}
+
+std::string new_secret(const Context& context, EndpointId endpoint, const EndpointFields& fields) {
+    const auto key = fields.secret ? std::get<domain::SigningKey>(domain::SigningKey::parse(*fields.secret))
+                                   : domain::SigningKey::generate(domain::SigningKey::Kind::hmac_sha256);
+    return context.secret_box.seal(endpoint, key.text().reveal());
+}
+
+awaitable<store::Endpoint> create(Context& context, const Principal& principal, ApplicationId application,
+                                  EndpointFields fields) {
+    const auto endpoint = new_endpoint(context, fields);
+    const auto sealed_secret = new_secret(context, endpoint.id, fields);
+    co_return co_await change(
+        context, std::string(uid_taken), [&](store::Connection& connection) -> awaitable<store::Endpoint> {
+            if (!co_await store::lock_application(connection, principal.organization, application)) throw not_found();
+            auto stored =
+                co_await store::insert_endpoint(connection, principal.organization, application, endpoint);
+            co_await store::insert_endpoint_secret(connection, stored.id,
+                                                   EndpointSecretId::make(context.clock.system_now()), sealed_secret);
+            co_await store::record_endpoint_changes(connection, {stored.id});
+            co_await audit(connection, context, principal, "endpoint.create", stored.id.str(),
+                           {{"application", application.str()}});
+            co_return stored;
+        });
+}
+
+template <class Apply>
+awaitable<store::Endpoint> modify(Context& context, const Principal& principal, ApplicationId application,
+                                  EndpointId id, Apply apply) {
+    auto stored = co_await change(
+        context, std::string(uid_taken), [&](store::Connection& connection) -> awaitable<store::Endpoint> {
+            const auto before = co_await store::load_endpoint_for_update(connection, application, id);
+            if (!before) throw not_found();
+            auto after = *before;
+            apply(after);
+            settle(context, *before, after);
+            const auto written = co_await store::update_endpoint(connection, application, after);
+            if (!written) throw not_found();
+            if (before->ordered != after.ordered)
+                co_await store::mark_deliveries_ordered(connection, application, id, after.ordered);
+            co_await store::record_endpoint_changes(connection, {id});
+            co_await audit(connection, context, principal, "endpoint.update", id.str(),
+                           {{"application", application.str()}, {"disabled", after.disabled}});
+            co_return *written;
+        });
+    if (stored.disabled) co_await store::await_acknowledged(context.pool, {id});
+    co_return stored;
+}
+
+awaitable<http::Response> create_endpoint(Context& context, http::Request& request) {
+    const auto principal = co_await authenticate(context, request, {"endpoint", true});
+    const auto application = co_await find_application(context, principal, request);
+    Problems problems;
+    auto fields = read_fields(request, problems, Need::required);
+    check_secret(fields, problems);
+    co_await check_url(context, fields, problems);
+    problems.throw_if_any();
+    co_return http::json_response(
+        201, to_json(co_await create(context, principal, application, std::move(fields))));
+}
+
+awaitable<http::Response> list_endpoints(Context& context, http::Request& request) {
+    const auto principal = co_await authenticate(context, request, {"endpoint", false});
+    const auto application = co_await find_application(context, principal, request);
+    Problems problems;
+    const auto page = read_page<EndpointId>(QueryReader(request, problems), Order::ascending);
+    problems.throw_if_any();
+    auto rows = co_await store::list_endpoints(context.pool, application, scan_of(page));
+    co_return page_response(page, std::move(rows), [](const store::Endpoint& row) { return row.id.str(); }, to_json);
+}
+
+awaitable<http::Response> get_endpoint(Context& context, http::Request& request) {
+    const auto principal = co_await authenticate(context, request, {"endpoint", false});
+    const auto application = co_await find_application(context, principal, request);
+    const auto id = co_await find_endpoint(context, application, request);
+    const auto endpoint = co_await store::load_endpoint(context.pool, application, id);
+    if (!endpoint) throw not_found();
+    co_return http::json_response(200, to_json(*endpoint));
+}
+
+awaitable<http::Response> put_endpoint(Context& context, http::Request& request) {
+    const auto principal = co_await authenticate(context, request, {"endpoint", true});
+    const auto application = co_await find_application(context, principal, request);
+    Problems problems;
+    auto fields = read_fields(request, problems, Need::required);
+    check_secret(fields, problems);
+    co_await check_url(context, fields, problems);
+    problems.throw_if_any();
+    const auto& key = request.parameter("endpoint_id");
+    // Whoever asks by uid and doesn't mention the uid keeps it; so the same PUT twice does the same twice.
+    if (!fields.uid.mentioned && !EndpointId::parse(key)) fields.uid = {true, key};
+    for (int tries = 2;; --tries) {
+        if (const auto id = co_await find_endpoint_if_any(context, application, request)) {
+            const auto stored = co_await modify(context, principal, application, *id,
+                                                [&](store::Endpoint& row) { replace(row, fields); });
+            co_return http::json_response(200, to_json(stored));
+        }
+        if (EndpointId::parse(key)) throw not_found();
+        check_text(key, uid_rule, {"path", "endpoint_id"}, problems);
+        if (fields.uid.value != key) problems.add({"body", "uid"}, "must be the path's uid where that is new");
+        problems.throw_if_any();
+        try {
+            co_return http::json_response(201, to_json(co_await create(context, principal, application, fields)));
+        } catch (const http::Problem& problem) {
+            if (problem.status != 409 || tries == 1) throw;
+        }
+    }
+}
+
+awaitable<http::Response> patch_endpoint(Context& context, http::Request& request) {
+    const auto principal = co_await authenticate(context, request, {"endpoint", true});
+    const auto application = co_await find_application(context, principal, request);
+    const auto id = co_await find_endpoint(context, application, request);
+    Problems problems;
+    auto fields = read_fields(request, problems, Need::optional);
+    co_await check_url(context, fields, problems);
+    problems.throw_if_any();
+    const auto stored = co_await modify(context, principal, application, id,
+                                        [&](store::Endpoint& row) { patch(row, fields); });
+    co_return http::json_response(200, to_json(stored));
+}
+
+awaitable<http::Response> delete_endpoint(Context& context, http::Request& request) {
+    const auto principal = co_await authenticate(context, request, {"endpoint", true});
+    const auto application = co_await find_application(context, principal, request);
+    const auto id = co_await find_endpoint(context, application, request);
+    co_await change(context, {}, [&](store::Connection& connection) -> awaitable<void> {
+        if (!co_await store::delete_endpoint(connection, application, id)) throw not_found();
+        co_await store::record_endpoint_changes(connection, {id});
+        co_await audit(connection, context, principal, "endpoint.delete", id.str(),
+                       {{"application", application.str()}});
+    });
+    co_await store::await_acknowledged(context.pool, {id});
+    co_return http::empty_response(204);
+}
+
+}  // namespace
+
+void add_endpoint_routes(http::Router& router, Context& context) {
+    using http::Method;
+    static constexpr std::string_view all = "/api/v1/app/{app_id}/endpoint";
+    static constexpr std::string_view one = "/api/v1/app/{app_id}/endpoint/{endpoint_id}";
+    add_route(router, context, Method::get, all, list_endpoints);
+    add_route(router, context, Method::post, all, create_endpoint);
+    add_route(router, context, Method::get, one, get_endpoint);
+    add_route(router, context, Method::put, one, put_endpoint);
+    add_route(router, context, Method::patch, one, patch_endpoint);
+    add_route(router, context, Method::del, one, delete_endpoint);
+}
+
+}  // namespace posthorn::admin

@@ -1,0 +1,192 @@
+#include <boost/json.hpp>
+
+#include "admin-api/change.hpp"
+#include "admin-api/dead_letter_filter.hpp"
+#include "admin-api/fields.hpp"
+#include "admin-api/messages.hpp"
+#include "admin-api/pagination.hpp"
+#include "admin-api/routes.hpp"
+#include "base/timestamp.hpp"
+#include "store/endpoint.hpp"
+#include "store/replay_job.hpp"
+#include "store/wake_up.hpp"
+
+namespace posthorn::admin {
+
+using boost::asio::awaitable;
+namespace json = boost::json;
+
+namespace {
+
+constexpr std::int64_t highest_replay_rate_per_second = 10'000;
+constexpr std::string_view recover_task = "endpoint.recover";
+constexpr std::string_view dead_letter_task = "dead-letter.replay";
+
+http::Problem endpoint_disabled() {
+    return {409, "endpoint_disabled", "the endpoint is disabled: enable it first, then try again"};
+}
+
+json::value time_or_null(std::optional<SystemTime> time) {
+    return time ? json::value(json::string(format_timestamp(*time))) : json::value(nullptr);
+}
+template <class IdType>
+json::value id_or_null(const std::optional<IdType>& id) {
+    return id ? json::value(json::string(id->str())) : json::value(nullptr);
+}
+
+json::object to_json(const store::ReplayJobRow& job) {
+    json::object object{{"id", job.id.str()},
+                        {"kind", job.kind == store::ReplayKind::recover ? recover_task : dead_letter_task},
+                        {"status", store::to_string(job.state)},
+                        {"appId", id_or_null(job.application)},
+                        {"endpointId", id_or_null(job.endpoint)},
+                        {"eventTypes", or_null(job.event_types)},
+                        {"reason", nullptr},
+                        {"after", time_or_null(job.after)},
+                        {"before", time_or_null(job.before)},
+                        {"rateLimit", nullptr},
+                        {"replayed", job.replayed},
+                        {"createdAt", format_timestamp(job.created_at)},
+                        {"updatedAt", format_timestamp(job.updated_at)}};
+    if (job.reason) object["reason"] = domain::to_string(*job.reason);
+    if (job.rate_limit > 0) object["rateLimit"] = job.rate_limit;
+    return object;
+}
+
+awaitable<store::ReplayJobRow> start_job(Context& context, const Principal& principal, store::ReplayKind kind,
+                                         store::DeadLetterFilter filter, std::int32_t rate_limit) {
+    const auto id = ReplayJobId::make(context.clock.system_now());
+    co_return co_await change(
+        context, {}, [&](store::Connection& connection) -> awaitable<store::ReplayJobRow> {
+            auto job = co_await store::insert_replay_job(connection, id, kind, filter, rate_limit);
+            co_await audit(connection, context, principal, "replay.start", id.str());
+            co_return job;
+        });
+}
+
+void check_resend(store::ResendOutcome outcome) {
+    switch (outcome) {
+        case store::ResendOutcome::queued:
+            return;
+        case store::ResendOutcome::endpoint_disabled:
+            throw endpoint_disabled();
+        case store::ResendOutcome::message_expunged:
+            throw http::Problem{409, "message_expunged", "the message's payload was deleted: it can not be sent again"};
+        case store::ResendOutcome::endpoint_unknown:
+        case store::ResendOutcome::message_unknown:
+            throw not_found();
+    }
+}
+
+awaitable<http::Response> resend(Context& context, http::Request& request) {
+    const auto principal = co_await authenticate(context, request, {"replay", true});
+    const auto application = co_await find_application(context, principal, request);
+    const auto message = co_await find_message(context, application, request, false);
+    const auto endpoint = co_await find_endpoint(context, application, request);
+    const auto sent = co_await change(context, {}, [&](store::Connection& connection) -> awaitable<store::Resend> {
+        const auto result = co_await store::resend_message(connection, application, endpoint, message.id);
+        check_resend(result.outcome);
+        co_await audit(connection, context, principal, "message.resend", message.id.str(),
+                       {{"endpointId", endpoint.str()}});
+        co_return result;
+    });
+    auto connection = co_await context.pool.acquire();
+    co_await store::notify_shards(*connection, {{sent.shard, endpoint}});
+    co_return http::json_response(202, json::object());
+}
+
+awaitable<http::Response> recover(Context& context, http::Request& request) {
+    const auto principal = co_await authenticate(context, request, {"replay", true});
+    const auto application = co_await find_application(context, principal, request);
+    const auto id = co_await find_endpoint(context, application, request);
+    Problems problems;
+    const auto body = parse_body(request);
+    const ObjectReader reader(body, problems);
+    const auto since = reader.time("since", Need::required);
+    const auto until = reader.time("until", Need::nullable);
+    if (since && until && *until <= *since)
+        problems.add({"body", "until"}, "must be after since", "value_error.datetime");
+    problems.throw_if_any();
+    const auto endpoint = co_await store::load_endpoint(context.pool, application, id);
+    if (!endpoint) throw not_found();
+    if (endpoint->disabled) throw endpoint_disabled();
+    const auto job = co_await start_job(context, principal, store::ReplayKind::recover,
+                                        {.organization = principal.organization,
+                                         .application = application,
+                                         .endpoint = id,
+                                         .event_types = std::nullopt,
+                                         .reason = std::nullopt,
+                                         .after = since.value,
+                                         .before = until.value},
+                                        0);
+    co_return http::json_response(202, json::object{{"id", job.id.str()},
+                                                    {"status", store::to_string(job.state)},
+                                                    {"task", recover_task},
+                                                    {"updatedAt", format_timestamp(job.updated_at)}});
+}
+
+awaitable<http::Response> replay_dead_letters(Context& context, http::Request& request) {
+    const auto principal = co_await authenticate(context, request, {"replay", true});
+    Problems problems;
+    const auto body = parse_body(request);
+    const ObjectReader reader(body, problems);
+    auto choice = read_dead_letter_choice(reader);
+    const auto rate = reader.integer("rateLimit", Need::nullable, 1, highest_replay_rate_per_second);
+    problems.throw_if_any();
+    auto filter = co_await dead_letter_filter(context, principal, request, std::move(choice));
+    const auto job = co_await start_job(context, principal, store::ReplayKind::dead_letters, std::move(filter),
+                                        static_cast<std::int32_t>(rate.value_or(0)));
+    co_return http::json_response(202, to_json(job));
+}
+
+awaitable<http::Response> list_replays(Context& context, http::Request& request) {
+    const auto principal = co_await authenticate(context, request, {"replay", false});
+    Problems problems;
+    const auto page = read_page<ReplayJobId>(QueryReader(request, problems), Order::descending);
+    problems.throw_if_any();
+    auto rows = co_await store::list_replay_jobs(context.pool, principal.organization, principal.application,
+                                                 scan_of(page));
+    co_return page_response(
+        page, std::move(rows), [](const store::ReplayJobRow& row) { return row.id.str(); }, to_json);
+}
+
+awaitable<store::ReplayJobRow> find_job(Context& context, const Principal& principal, const http::Request& request) {
+    const auto id = ReplayJobId::parse(request.parameter("replay_id"));
+    if (!id) throw not_found();
+    auto job = co_await store::find_replay_job(context.pool, principal.organization, principal.application, *id);
+    if (!job) throw not_found();
+    co_return std::move(*job);
+}
+
+awaitable<http::Response> get_replay(Context& context, http::Request& request) {
+    const auto principal = co_await authenticate(context, request, {"replay", false});
+    co_return http::json_response(200, to_json(co_await find_job(context, principal, request)));
+}
+
+// Twice is as good as once; what has been replayed by then stays replayed.
+awaitable<http::Response> cancel_replay(Context& context, http::Request& request) {
+    const auto principal = co_await authenticate(context, request, {"replay", true});
+    const auto id = (co_await find_job(context, principal, request)).id;
+    co_await change(context, {}, [&](store::Connection& connection) -> awaitable<void> {
+        if (co_await store::cancel_replay_job(connection, principal.organization, principal.application, id))
+            co_await audit(connection, context, principal, "replay.cancel", id.str());
+    });
+    const auto job = co_await find_job(context, principal, request);
+    if (job.state == store::ReplayState::finished) throw conflict("the replay has finished already");
+    co_return http::json_response(200, to_json(job));
+}
+
+}  // namespace
+
+void add_replay_routes(http::Router& router, Context& context) {
+    using http::Method;
+    add_route(router, context, Method::post, "/api/v1/app/{app_id}/msg/{msg_id}/endpoint/{endpoint_id}/resend", resend);
+    add_route(router, context, Method::post, "/api/v1/app/{app_id}/endpoint/{endpoint_id}/recover", recover);
+    add_route(router, context, Method::post, "/api/v1/dead-letter/replay", replay_dead_letters);
+    add_route(router, context, Method::post, "/api/v1/app/{app_id}/dead-letter/replay", replay_dead_letters);
+    add_route(router, context, Method::get, "/api/v1/replay", list_replays);
+    add_route(router, context, Method::get, "/api/v1/replay/{replay_id}", get_replay);
+    add_route(router, context, Method::post, "/api/v1/replay/{replay_id}/cancel", cancel_replay);
+}
+
+}  // namespace posthorn::admin

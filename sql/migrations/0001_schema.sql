@@ -1,0 +1,284 @@
+-- The tables of Posthorn. Hot tables (message, delivery, attempt, dead_letter, idempotency_key) have keys that begin with
+-- app_id, no foreign keys and few indexes; the others are configuration.
+
+CREATE TABLE application (
+    id          uuid PRIMARY KEY,
+    org_id      uuid NOT NULL,
+    uid         text,
+    name        text NOT NULL,
+    rate_limit  int4,                          -- requests a second to each of its endpoints without a limit of their own
+    metadata    jsonb NOT NULL DEFAULT '{}',
+    created_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
+    updated_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
+    deleted_at  timestamptz
+);
+CREATE UNIQUE INDEX application_uid ON application (org_id, uid) WHERE deleted_at IS NULL AND uid IS NOT NULL;
+CREATE INDEX application_list ON application (org_id, id) WHERE deleted_at IS NULL;
+
+CREATE TABLE endpoint (
+    id              uuid PRIMARY KEY,
+    app_id          uuid NOT NULL REFERENCES application (id),
+    org_id          uuid NOT NULL,
+    uid             text,
+    url             text NOT NULL,
+    description     text NOT NULL DEFAULT '',
+    event_types     text[],                    -- null: all
+    channels        text[],                    -- null: all
+    disabled        bool NOT NULL DEFAULT false,
+    disabled_reason text,                      -- 'manual', 'gone', 'failing'; null while enabled
+    rate_limit      int4,                      -- requests a second
+    headers         bytea,                     -- sealed JSON object: custom headers may hold credentials
+    metadata        jsonb NOT NULL DEFAULT '{}',
+    http2           bool NOT NULL DEFAULT false,
+    ordered         bool NOT NULL DEFAULT false,
+    failing_since   timestamptz,               -- first of an unbroken row of failures
+    shard           int2 NOT NULL CHECK (shard BETWEEN 0 AND 63),
+    version         int8 NOT NULL DEFAULT 1,   -- grows with every change that a worker must know of
+    created_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
+    updated_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
+    deleted_at      timestamptz
+);
+CREATE UNIQUE INDEX endpoint_uid ON endpoint (app_id, uid) WHERE deleted_at IS NULL AND uid IS NOT NULL;
+CREATE INDEX endpoint_of_application ON endpoint (app_id, id) WHERE deleted_at IS NULL;
+
+-- A change of an endpoint that the owner of its shard has yet to acknowledge (invariant I6). The latest one only.
+CREATE TABLE endpoint_change (
+    endpoint_id   uuid PRIMARY KEY,
+    shard         int2 NOT NULL,
+    version       int8 NOT NULL,
+    changed_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
+    acked_version int8,
+    acked_epoch   int8
+);
+CREATE INDEX endpoint_change_shard ON endpoint_change (shard);
+
+CREATE TABLE endpoint_secret (
+    id          uuid PRIMARY KEY,
+    endpoint_id uuid NOT NULL REFERENCES endpoint (id),
+    sealed      bytea NOT NULL,                -- AES-256-GCM, associated data: the endpoint's id
+    created_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
+    expires_at  timestamptz                    -- null: the current one
+);
+CREATE UNIQUE INDEX endpoint_secret_current ON endpoint_secret (endpoint_id) WHERE expires_at IS NULL;
+CREATE INDEX endpoint_secret_endpoint ON endpoint_secret (endpoint_id, created_at DESC);
+
+CREATE TABLE event_type (
+    id           uuid PRIMARY KEY,
+    org_id       uuid NOT NULL,
+    name         text COLLATE "C" NOT NULL,    -- lists are in bytewise order, whatever the database's locale
+    description  text NOT NULL,
+    archived     bool NOT NULL DEFAULT false,
+    deprecated   bool NOT NULL DEFAULT false,
+    feature_flag text,
+    schemas      jsonb,
+    created_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
+    updated_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
+    deleted_at   timestamptz
+);
+CREATE UNIQUE INDEX event_type_name ON event_type (org_id, name) WHERE deleted_at IS NULL;
+
+CREATE TABLE api_key (
+    id           uuid PRIMARY KEY,
+    org_id       uuid NOT NULL,
+    app_id       uuid,                         -- null: the whole organization
+    name         text NOT NULL,
+    hash         bytea NOT NULL UNIQUE,        -- SHA-256 of the key; the key itself is shown once and not stored
+    scopes       text[] NOT NULL,
+    created_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
+    expires_at   timestamptz,
+    revoked_at   timestamptz
+);
+CREATE INDEX api_key_list ON api_key (org_id, id);
+
+-- Append-only; partitioned by week through the UUIDv7 in id. The payload is stored once, as sent.
+CREATE TABLE message (
+    app_id      uuid NOT NULL,
+    id          uuid NOT NULL,
+    event_type  text NOT NULL,
+    channels    text[],
+    event_id    text,
+    payload     bytea,                         -- null once it was expunged
+    PRIMARY KEY (app_id, id)
+) PARTITION BY RANGE (id);
+CREATE INDEX message_event_id ON message (app_id, event_id) WHERE event_id IS NOT NULL;
+
+-- Only the live ones: inserted with the message, deleted when it ends.
+CREATE SEQUENCE delivery_run CACHE 1;
+CREATE TABLE delivery (
+    app_id      uuid NOT NULL,
+    endpoint_id uuid NOT NULL,
+    message_id  uuid NOT NULL,
+    shard       int2 NOT NULL,
+    attempt     int2 NOT NULL DEFAULT 1,       -- the number of the attempt to make next
+    manual      bool NOT NULL DEFAULT false,   -- a replay
+    ordered     bool NOT NULL DEFAULT false,
+    run_id      int8 NOT NULL DEFAULT nextval('delivery_run'),  -- never used again; ascends in the endpoint's order
+    due_at      timestamptz NOT NULL,
+    PRIMARY KEY (app_id, endpoint_id, message_id)
+) WITH (vacuum_truncate = off, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_cost_delay = 0, fillfactor = 90);
+CREATE INDEX delivery_due ON delivery (shard, endpoint_id, due_at);
+CREATE INDEX delivery_order ON delivery (endpoint_id, run_id) WHERE ordered;
+CREATE INDEX delivery_replayed ON delivery (endpoint_id) WHERE manual;
+
+-- Append-only log, partitioned by week through the UUIDv7 in id.
+CREATE TABLE attempt (
+    app_id          uuid NOT NULL,
+    message_id      uuid NOT NULL,
+    id              uuid NOT NULL,
+    endpoint_id     uuid NOT NULL,
+    run_id          int8 NOT NULL,
+    attempt         int2 NOT NULL,
+    manual          bool NOT NULL,
+    succeeded       bool NOT NULL,
+    status_code     int2 NOT NULL,             -- 0 without an answer
+    failure         int2 NOT NULL,             -- egress::Failure
+    duration_ms     int4 NOT NULL,
+    url             text NOT NULL,
+    response        bytea,                     -- null once expunged
+    PRIMARY KEY (app_id, message_id, id)
+) PARTITION BY RANGE (id);
+CREATE INDEX attempt_of_endpoint ON attempt (app_id, endpoint_id, id);
+
+CREATE TABLE dead_letter (
+    app_id      uuid NOT NULL,
+    endpoint_id uuid NOT NULL,
+    message_id  uuid NOT NULL,
+    org_id      uuid NOT NULL,
+    event_type  text NOT NULL,
+    reason      int2 NOT NULL,                 -- domain::DeadLetterReason
+    attempts    int2 NOT NULL,
+    run_id      int8 NOT NULL,
+    ended_at    timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (app_id, endpoint_id, message_id)
+);
+CREATE INDEX dead_letter_list ON dead_letter (org_id, message_id, endpoint_id);
+CREATE INDEX dead_letter_of_application ON dead_letter (app_id, message_id, endpoint_id);
+
+CREATE TABLE idempotency_key (
+    app_id     uuid NOT NULL,
+    kind       int2 NOT NULL,                  -- 0: the Idempotency-Key header, 1: eventId
+    key        text NOT NULL,
+    message_id uuid NOT NULL,
+    body_hash  bytea NOT NULL,                 -- SHA-256 of what was submitted
+    expires_at timestamptz NOT NULL,
+    PRIMARY KEY (app_id, kind, key)
+) WITH (autovacuum_vacuum_scale_factor = 0.05);
+CREATE INDEX idempotency_key_expiry ON idempotency_key (expires_at);
+
+-- A process's renewals: others judge it by this counter standing still on their own clocks.
+CREATE TABLE process (
+    id         uuid PRIMARY KEY,
+    counter    int8 NOT NULL DEFAULT 0,
+    worker     bool NOT NULL,
+    host       text NOT NULL,
+    started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    seen_at    timestamptz NOT NULL DEFAULT clock_timestamp()   -- for people; no decision rests on it
+) WITH (fillfactor = 50);
+
+CREATE TABLE shard_lease (
+    shard      int2 PRIMARY KEY CHECK (shard BETWEEN 0 AND 63),
+    epoch      int8 NOT NULL DEFAULT 0,
+    process_id uuid
+) WITH (fillfactor = 50);
+INSERT INTO shard_lease (shard) SELECT generate_series(0, 63);
+
+CREATE TABLE replay_job (
+    id              uuid PRIMARY KEY,
+    org_id          uuid NOT NULL,
+    app_id          uuid,
+    endpoint_id     uuid,
+    kind            text NOT NULL,               -- 'recover' (an endpoint's, since a time), 'dead_letters' (by filter)
+    state           text NOT NULL DEFAULT 'running' CHECK (state IN ('running', 'finished', 'cancelled')),
+    event_types     text[],
+    reason          int2,
+    since           timestamptz,                 -- by the messages' times
+    until           timestamptz,
+    rate_limit      int4 NOT NULL DEFAULT 0,     -- deliveries a second; 0: as fast as they are delivered
+    before_run      int8 NOT NULL DEFAULT nextval('delivery_run'),  -- what died in this run or a later one is not taken
+    cursor_message  uuid NOT NULL DEFAULT '00000000-0000-0000-0000-000000000000',  -- up to here this pass has looked
+    cursor_endpoint uuid NOT NULL DEFAULT '00000000-0000-0000-0000-000000000000',
+    crowded         uuid[] NOT NULL DEFAULT '{}',  -- endpoints that this pass left alone: another pass follows
+    resume_at       timestamptz NOT NULL DEFAULT clock_timestamp(),
+    replayed        int8 NOT NULL DEFAULT 0,
+    created_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
+    updated_at      timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+CREATE INDEX replay_job_list ON replay_job (org_id, id);
+CREATE INDEX replay_job_running ON replay_job (resume_at) WHERE state = 'running';
+
+CREATE TABLE audit_log (
+    org_id     uuid NOT NULL,
+    id         uuid NOT NULL,
+    actor      text NOT NULL,
+    action     text NOT NULL,
+    subject    text NOT NULL,
+    details    jsonb,
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (org_id, id)
+);
+
+-- The UUIDv7 bounds of a time: what partitions are cut by.
+CREATE FUNCTION uuid_v7_floor(at timestamptz) RETURNS uuid LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT (lpad(to_hex((extract(epoch FROM at) * 1000)::int8), 12, '0') || '70008000000000000000')::uuid
+$$;
+
+-- Makes the weekly partitions of message and attempt that cover [first, last]; those that exist stay. Made apart and then
+-- attached: that needs no lock that a reader or a writer of the table would wait for.
+CREATE FUNCTION make_partitions(first timestamptz, last timestamptz) RETURNS int LANGUAGE plpgsql AS $$
+DECLARE
+    week timestamptz := date_trunc('week', first AT TIME ZONE 'UTC') AT TIME ZONE 'UTC';
+    parent text;
+    made int := 0;
+    name text;
+BEGIN
+    PERFORM pg_advisory_xact_lock(8071003);
+    WHILE week <= last LOOP
+        FOREACH parent IN ARRAY ARRAY['message', 'attempt'] LOOP
+            name := parent || '_' || to_char(week AT TIME ZONE 'UTC', 'YYYYMMDD');
+            IF to_regclass(name) IS NULL THEN
+                EXECUTE format('CREATE TABLE %I (LIKE %I INCLUDING ALL) WITH (autovacuum_vacuum_insert_scale_factor = 0.5)',
+                               name, parent);
+                EXECUTE format('ALTER TABLE %I ATTACH PARTITION %I FOR VALUES FROM (%L) TO (%L)', parent, name,
+                               uuid_v7_floor(week), uuid_v7_floor(week + interval '7 days'));
+                made := made + 1;
+            END IF;
+        END LOOP;
+        week := week + interval '7 days';
+    END LOOP;
+    RETURN made;
+END
+$$;
+
+-- The ids that a partition holds: from its start up to its end (not included).
+CREATE FUNCTION partition_start(child regclass) RETURNS uuid LANGUAGE sql STABLE AS $$
+    SELECT substring(pg_get_expr(c.relpartbound, c.oid) FROM 'FROM \(''([0-9a-f-]{36})''\)')::uuid FROM pg_class c WHERE c.oid = child
+$$;
+CREATE FUNCTION partition_end(child regclass) RETURNS uuid LANGUAGE sql STABLE AS $$
+    SELECT substring(pg_get_expr(c.relpartbound, c.oid) FROM 'TO \(''([0-9a-f-]{36})''\)')::uuid FROM pg_class c WHERE c.oid = child
+$$;
+
+-- Whether a message with an id in [first, past) is still live or a dead letter. Without an index on purpose: it is asked for
+-- once a week, and one would cost every delivery.
+CREATE FUNCTION has_unfinished_messages(first uuid, past uuid) RETURNS bool LANGUAGE sql AS $$
+    SELECT EXISTS (SELECT 1 FROM delivery WHERE message_id >= first AND message_id < past)
+        OR EXISTS (SELECT 1 FROM dead_letter WHERE message_id >= first AND message_id < past)
+$$;
+
+-- Detaches and drops a partition of message or attempt, but never one with a message that is still live or a dead letter: then
+-- false. Whoever makes a delivery of an old message reads the message in the same transaction, so nobody can between our look,
+-- which comes after the lock, and the end. The lock is waited for briefly: everybody else queues behind us.
+-- Throws lock_not_available (55P03): try again later.
+CREATE FUNCTION drop_partition(parent text, child text, longest_wait_ms int8) RETURNS bool LANGUAGE plpgsql AS $$
+DECLARE
+    first uuid := partition_start(child::regclass);
+    past uuid := partition_end(child::regclass);
+BEGIN
+    IF parent = 'message' AND has_unfinished_messages(first, past) THEN RETURN false; END IF;
+    PERFORM set_config('lock_timeout', longest_wait_ms || 'ms', true);
+    EXECUTE format('LOCK TABLE ONLY %I IN ACCESS EXCLUSIVE MODE', parent);
+    IF parent = 'message' AND has_unfinished_messages(first, past) THEN RETURN false; END IF;
+    EXECUTE format('ALTER TABLE %I DETACH PARTITION %I', parent, child);
+    EXECUTE format('DROP TABLE %I', child);
+    RETURN true;
+END
+$$;

@@ -1,0 +1,153 @@
+-- The worker's side of the table delivery: what is due, payloads, outcomes. See docs/architecture.md, Workers.
+
+-- name: list_backlogged_endpoints
+-- Every endpoint of the shards that has a live delivery, by a loose index scan: one index probe an endpoint, however
+-- many rows it has. With the time until its first is due.
+WITH RECURSIVE found AS (
+    SELECT first.shard, first.endpoint_id
+    FROM unnest($1::int2[]) AS wanted (shard)
+    CROSS JOIN LATERAL (SELECT d.shard, d.endpoint_id FROM delivery d WHERE d.shard = wanted.shard
+                        ORDER BY d.shard, d.endpoint_id LIMIT 1) first
+    UNION ALL
+    SELECT later.shard, later.endpoint_id
+    FROM found
+    CROSS JOIN LATERAL (SELECT d.shard, d.endpoint_id FROM delivery d
+                        WHERE d.shard = found.shard AND d.endpoint_id > found.endpoint_id
+                        ORDER BY d.shard, d.endpoint_id LIMIT 1) later
+)
+SELECT found.shard, found.endpoint_id
+FROM found
+
+-- name: probe_endpoints
+-- The first rows of some endpoints in the order of their due times, due or not: the first that is not due tells
+-- when to look again. The watermark spares the dead index entries of what was done before.
+SELECT d.app_id, d.endpoint_id, d.message_id, d.attempt, d.manual, d.run_id,
+       (extract(epoch FROM d.due_at - clock_timestamp()) * 1000000)::int8
+FROM unnest($1::int2[], $2::uuid[], $3::int4[], $4::timestamptz[]) AS wanted (shard, endpoint_id, count, watermark)
+CROSS JOIN LATERAL (SELECT * FROM delivery l
+                    WHERE l.shard = wanted.shard AND l.endpoint_id = wanted.endpoint_id AND l.due_at >= wanted.watermark
+                    ORDER BY l.shard, l.endpoint_id, l.due_at LIMIT wanted.count) d
+
+-- name: probe_ordered_endpoints
+-- The head of each ordered endpoint: the lowest number, due or not (I7).
+SELECT d.app_id, d.endpoint_id, d.message_id, d.attempt, d.manual, d.run_id,
+       (extract(epoch FROM d.due_at - clock_timestamp()) * 1000000)::int8
+FROM unnest($1::uuid[]) AS wanted (endpoint_id)
+CROSS JOIN LATERAL (SELECT * FROM delivery l WHERE l.endpoint_id = wanted.endpoint_id AND l.ordered
+                    ORDER BY l.endpoint_id, l.run_id LIMIT 1) d
+
+-- name: load_payloads
+SELECT m.id, m.payload
+FROM unnest($1::uuid[], $2::uuid[]) AS wanted (app_id, id)
+JOIN message m ON m.app_id = wanted.app_id AND m.id = wanted.id
+
+-- name: load_endpoints
+SELECT e.id, e.app_id, e.shard, e.version, e.url, e.disabled,
+       e.deleted_at IS NOT NULL OR a.deleted_at IS NOT NULL, coalesce(e.rate_limit, a.rate_limit), e.headers, e.http2,
+       e.ordered, e.failing_since,
+       ARRAY(SELECT s.sealed FROM endpoint_secret s
+             WHERE s.endpoint_id = e.id AND (s.expires_at IS NULL OR s.expires_at > clock_timestamp())
+             ORDER BY s.expires_at DESC NULLS FIRST, s.created_at DESC),
+       ARRAY(SELECT (extract(epoch FROM coalesce(s.expires_at, 'epoch')) * 1000000)::int8 FROM endpoint_secret s
+             WHERE s.endpoint_id = e.id AND (s.expires_at IS NULL OR s.expires_at > clock_timestamp())
+             ORDER BY s.expires_at DESC NULLS FIRST, s.created_at DESC)
+FROM unnest($1::uuid[]) AS wanted (id)
+JOIN endpoint e ON e.id = wanted.id
+JOIN application a ON a.id = e.app_id
+
+-- name: complete_deliveries
+-- One batch of outcomes. An outcome counts only where the shard's epoch is still the writer's (read FOR SHARE, so that a
+-- take-over waits for us or we see it) and run and attempt are still the ones it is about. The attempt is logged in any case (I10).
+-- verdict: 0 delivered, 1 retry after delay_ms, 2 dead letter, 3 cancelled, 4 only logged
+WITH outcome AS MATERIALIZED (
+    SELECT *
+    FROM unnest($1::int2[], $2::int8[], $3::uuid[], $4::uuid[], $5::uuid[], $6::int8[], $7::int2[], $8::int2[], $9::int2[],
+                $10::int8[]) WITH ORDINALITY
+        AS o (shard, epoch, app_id, endpoint_id, message_id, run_id, attempt, verdict, reason, delay_ms, number)
+), logged AS (
+    INSERT INTO attempt (app_id, message_id, id, endpoint_id, run_id, attempt, manual, succeeded, status_code, failure,
+                         duration_ms, url, response)
+    SELECT * FROM unnest($11::uuid[], $12::uuid[], $13::uuid[], $14::uuid[], $15::int8[], $16::int2[], $17::bool[], $18::bool[],
+                         $19::int2[], $20::int2[], $21::int4[], $22::text[], $23::bytea[])
+    ON CONFLICT DO NOTHING
+), fence AS MATERIALIZED (
+    SELECT l.shard, l.epoch FROM shard_lease l
+    WHERE l.shard = ANY (ARRAY(SELECT DISTINCT shard FROM outcome))
+    ORDER BY l.shard
+    FOR SHARE
+), valid AS MATERIALIZED (
+    SELECT o.* FROM outcome o WHERE ((o.shard, o.epoch) IN (SELECT shard, epoch FROM fence)) IS TRUE
+), ended AS (
+    DELETE FROM delivery d USING valid o
+    WHERE d.app_id = o.app_id AND d.endpoint_id = o.endpoint_id AND d.message_id = o.message_id
+      AND d.run_id = o.run_id AND d.attempt = o.attempt AND o.verdict IN (0, 2, 3)
+    RETURNING o.number, o.verdict, o.reason, d.app_id, d.endpoint_id, d.message_id, d.run_id, d.attempt
+), retried AS (
+    UPDATE delivery d SET attempt = d.attempt + 1, due_at = clock_timestamp() + o.delay_ms * interval '1 millisecond'
+    FROM valid o
+    WHERE d.app_id = o.app_id AND d.endpoint_id = o.endpoint_id AND d.message_id = o.message_id
+      AND d.run_id = o.run_id AND d.attempt = o.attempt AND o.verdict = 1
+    RETURNING o.number, (extract(epoch FROM d.due_at - clock_timestamp()) * 1000000)::int8 AS due_in_us
+), dead AS (
+    INSERT INTO dead_letter (app_id, endpoint_id, message_id, org_id, event_type, reason, attempts, run_id, ended_at)
+    SELECT b.app_id, b.endpoint_id, b.message_id, e.org_id, coalesce(m.event_type, ''), b.reason, b.attempt, b.run_id,
+           clock_timestamp()
+    FROM ended b
+    JOIN endpoint e ON e.id = b.endpoint_id
+    LEFT JOIN message m ON m.app_id = b.app_id AND m.id = b.message_id
+    WHERE b.verdict = 2
+    ON CONFLICT (app_id, endpoint_id, message_id) DO UPDATE
+        SET reason = excluded.reason, attempts = excluded.attempts, run_id = excluded.run_id, ended_at = excluded.ended_at
+), recovered AS (
+    -- A delivery that a replay brought to its end leaves no older dead letter behind.
+    DELETE FROM dead_letter l USING ended b
+    WHERE l.app_id = b.app_id AND l.endpoint_id = b.endpoint_id AND l.message_id = b.message_id AND b.verdict IN (0, 3)
+)
+SELECT number, 0::int8 FROM ended
+UNION ALL
+SELECT number, greatest(due_in_us, 0) FROM retried
+
+-- name: held_shards
+-- Which of these (shard, epoch) are still so: what the fence of complete_deliveries would let through.
+SELECT l.shard FROM unnest($1::int2[], $2::int8[]) AS held (shard, epoch)
+JOIN shard_lease l ON l.shard = held.shard AND l.epoch = held.epoch
+
+-- name: end_deliveries_of_endpoint
+-- A disabled endpoint's deliveries become dead letters (reason $5), a deleted one's are cancelled (reason null); not those that
+-- are being attempted ($6), and at most $7 a time. Fenced like an outcome.
+WITH fence AS MATERIALIZED (
+    SELECT 1 FROM shard_lease WHERE shard = $1 AND epoch = $2 FOR SHARE
+), chosen AS MATERIALIZED (
+    SELECT d.app_id, d.endpoint_id, d.message_id
+    FROM delivery d
+    WHERE d.shard = $1 AND d.endpoint_id = $4 AND d.app_id = $3 AND d.message_id <> ALL ($6::uuid[]) AND EXISTS (SELECT 1 FROM fence)
+    ORDER BY d.shard, d.endpoint_id, d.due_at
+    LIMIT $7
+), ended AS (
+    DELETE FROM delivery d USING chosen c
+    WHERE d.app_id = c.app_id AND d.endpoint_id = c.endpoint_id AND d.message_id = c.message_id
+    RETURNING d.app_id, d.endpoint_id, d.message_id, d.run_id, d.attempt
+), dead AS (
+    INSERT INTO dead_letter (app_id, endpoint_id, message_id, org_id, event_type, reason, attempts, run_id, ended_at)
+    SELECT b.app_id, b.endpoint_id, b.message_id, e.org_id, coalesce(m.event_type, ''), $5, b.attempt - 1, b.run_id, clock_timestamp()
+    FROM ended b
+    JOIN endpoint e ON e.id = b.endpoint_id
+    LEFT JOIN message m ON m.app_id = b.app_id AND m.id = b.message_id
+    WHERE $5::int2 IS NOT NULL
+    ON CONFLICT (app_id, endpoint_id, message_id) DO UPDATE
+        SET reason = excluded.reason, attempts = excluded.attempts, run_id = excluded.run_id, ended_at = excluded.ended_at
+)
+SELECT count(*)::int8 FROM ended
+
+-- name: mark_endpoints_failing
+UPDATE endpoint SET failing_since = clock_timestamp() WHERE id = ANY ($1::uuid[]) AND failing_since IS NULL AND NOT disabled
+
+-- name: mark_endpoints_recovered
+UPDATE endpoint SET failing_since = NULL WHERE id = ANY ($1::uuid[]) AND failing_since IS NOT NULL
+
+-- name: disable_endpoint
+-- By a worker: gone (410), or failing for too long; the latter is judged once more by the row itself.
+UPDATE endpoint SET disabled = true, disabled_reason = $2, updated_at = clock_timestamp()
+WHERE id = $1 AND NOT disabled AND deleted_at IS NULL
+  AND ($3::float8 IS NULL OR failing_since < clock_timestamp() - $3 * interval '1 second')
+RETURNING id

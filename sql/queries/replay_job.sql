@@ -1,0 +1,108 @@
+-- Replays: new runs of deliveries that had ended. The order of locks is job, endpoints by id, dead letters.
+
+-- name: insert_replay_job
+INSERT INTO replay_job (id, org_id, app_id, endpoint_id, kind, event_types, reason, since, until, rate_limit)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+RETURNING id, app_id, endpoint_id, kind, state, event_types, reason, since, until, rate_limit, replayed, created_at, updated_at
+
+-- name: find_replay_job
+SELECT j.id, j.app_id, j.endpoint_id, j.kind, j.state, j.event_types, j.reason, j.since, j.until, j.rate_limit, j.replayed,
+       j.created_at, j.updated_at
+FROM replay_job j
+WHERE j.org_id = $1 AND ($2::uuid IS NULL OR j.app_id = $2) AND j.id = $3
+
+-- name: list_replay_jobs_descending
+SELECT j.id, j.app_id, j.endpoint_id, j.kind, j.state, j.event_types, j.reason, j.since, j.until, j.rate_limit, j.replayed,
+       j.created_at, j.updated_at
+FROM replay_job j
+WHERE j.org_id = $1 AND ($2::uuid IS NULL OR j.app_id = $2) AND j.id < $3
+ORDER BY j.id DESC LIMIT $4
+
+-- name: list_replay_jobs_ascending
+SELECT j.id, j.app_id, j.endpoint_id, j.kind, j.state, j.event_types, j.reason, j.since, j.until, j.rate_limit, j.replayed,
+       j.created_at, j.updated_at
+FROM replay_job j
+WHERE j.org_id = $1 AND ($2::uuid IS NULL OR j.app_id = $2) AND j.id > $3
+ORDER BY j.id LIMIT $4
+
+-- name: cancel_replay_job
+UPDATE replay_job SET state = 'cancelled', updated_at = clock_timestamp()
+WHERE org_id = $1 AND ($2::uuid IS NULL OR app_id = $2) AND id = $3 AND state = 'running'
+
+-- name: claim_replay_job
+-- The job that has waited longest for its next step; nobody else's while the transaction lasts. A time to resume at that is
+-- further away than any pause was set by a clock that jumped.
+SELECT j.id, j.org_id, j.app_id, j.endpoint_id, j.event_types, j.reason, j.since, j.until, j.rate_limit, j.before_run,
+       j.cursor_message, j.cursor_endpoint, j.crowded
+FROM replay_job j
+WHERE j.state = 'running'
+  AND (j.resume_at <= clock_timestamp() OR j.resume_at > clock_timestamp() + interval '1 minute')
+ORDER BY j.resume_at LIMIT 1
+FOR UPDATE SKIP LOCKED
+
+-- name: next_replay_candidates
+-- The filter as in dead_letter.sql; then the cursor, the job's first run, endpoints to pass over, and how many.
+SELECT l.app_id, l.endpoint_id, l.message_id, m.payload IS NOT NULL
+FROM dead_letter l
+LEFT JOIN message m ON m.app_id = l.app_id AND m.id = l.message_id
+WHERE l.org_id = $1 AND ($2::uuid IS NULL OR l.app_id = $2) AND ($3::uuid IS NULL OR l.endpoint_id = $3)
+  AND ($4::text[] IS NULL OR l.event_type = ANY ($4)) AND ($5::int2 IS NULL OR l.reason = $5)
+  AND l.message_id >= $6 AND l.message_id < $7
+  AND (l.message_id, l.endpoint_id) > ($8, $9)
+  AND l.run_id < $10 AND l.endpoint_id <> ALL ($11::uuid[])
+ORDER BY l.message_id, l.endpoint_id LIMIT $12
+
+-- name: lock_replay_endpoints
+-- Locked as ingest locks ordered endpoints: numbers of the order are drawn by one at a time (I7). With the number of
+-- replayed deliveries that are still live, counted up to $2.
+SELECT e.id, e.shard, e.ordered, e.disabled, e.deleted_at IS NOT NULL OR a.deleted_at IS NOT NULL,
+       (SELECT count(*) FROM (SELECT 1 FROM delivery d WHERE d.endpoint_id = e.id AND d.manual LIMIT $2) live)
+FROM endpoint e
+JOIN application a ON a.id = e.app_id
+WHERE e.id = ANY ($1::uuid[])
+ORDER BY e.id
+FOR NO KEY UPDATE OF e
+
+-- name: replay_dead_letters
+-- Dead letters become live deliveries again, as new runs at the end of their endpoints' order. Only what is still
+-- a dead letter of a run before $6 counts.
+WITH chosen AS MATERIALIZED (
+    SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::int2[], $5::bool[])
+        AS c (app_id, endpoint_id, message_id, shard, ordered)
+), revived AS (
+    DELETE FROM dead_letter l USING chosen c
+    WHERE l.app_id = c.app_id AND l.endpoint_id = c.endpoint_id AND l.message_id = c.message_id AND l.run_id < $6
+    RETURNING c.app_id, c.endpoint_id, c.message_id, c.shard, c.ordered
+)
+INSERT INTO delivery (app_id, endpoint_id, message_id, shard, manual, ordered, due_at)
+SELECT r.app_id, r.endpoint_id, r.message_id, r.shard, true, r.ordered, clock_timestamp()
+FROM revived r
+ORDER BY r.message_id, r.endpoint_id
+ON CONFLICT DO NOTHING
+
+-- name: mark_undeliverable
+UPDATE dead_letter l SET reason = $4
+FROM unnest($1::uuid[], $2::uuid[], $3::uuid[]) AS c (app_id, endpoint_id, message_id)
+WHERE l.app_id = c.app_id AND l.endpoint_id = c.endpoint_id AND l.message_id = c.message_id AND l.reason <> $4
+
+-- name: advance_replay_job
+UPDATE replay_job
+SET state = $2, cursor_message = $3, cursor_endpoint = $4, crowded = $5, replayed = replayed + $6,
+    resume_at = clock_timestamp() + $7 * interval '1 millisecond', updated_at = clock_timestamp()
+WHERE id = $1
+
+-- name: time_to_next_replay_step
+-- Milliseconds until a running job may go on; null without one.
+SELECT (extract(epoch FROM min(j.resume_at) - clock_timestamp()) * 1000)::int8
+FROM replay_job j
+WHERE j.state = 'running'
+
+-- name: resend_delivery
+-- A new run, or an earlier next attempt where one is waiting; an ordered endpoint's waiting delivery keeps its place and time.
+WITH unwanted AS (
+    DELETE FROM dead_letter l WHERE l.app_id = $1 AND l.endpoint_id = $2 AND l.message_id = $3
+)
+INSERT INTO delivery (app_id, endpoint_id, message_id, shard, manual, ordered, due_at)
+VALUES ($1, $2, $3, $4, true, $5, clock_timestamp())
+ON CONFLICT (app_id, endpoint_id, message_id) DO UPDATE SET due_at = clock_timestamp()
+    WHERE NOT delivery.ordered AND delivery.due_at > clock_timestamp()

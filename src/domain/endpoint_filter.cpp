@@ -1,0 +1,31 @@
+#include "domain/endpoint_filter.hpp"
+
+#include <algorithm>
+
+namespace posthorn::domain {
+
+namespace {
+bool contains(const std::vector<std::string>& list, std::string_view text) {
+    return std::find(list.begin(), list.end(), text) != list.end();
+}
+
+bool is_name_character(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_' || c == '.';
+}
+}  // namespace
+
+bool matches(const EndpointFilter& filter, std::string_view event_type,
+             const std::vector<std::string>& channels) {
+    if (filter.event_types && !contains(*filter.event_types, event_type)) return false;
+    return !filter.channels || std::any_of(channels.begin(), channels.end(), [&](const std::string& channel) {
+        return contains(*filter.channels, channel);
+    });
+}
+
+bool is_valid_name(std::string_view text, std::size_t longest) {
+    return !text.empty() && text.size() <= longest &&
+           std::all_of(text.begin(), text.end(), is_name_character);
+}
+
+}  // namespace posthorn::domain

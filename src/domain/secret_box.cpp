@@ -1,0 +1,35 @@
+#include "domain/secret_box.hpp"
+
+#include <stdexcept>
+
+#include "base/crypto.hpp"
+
+namespace posthorn::domain {
+
+namespace {
+constexpr std::size_t master_key_bytes = 32;
+constexpr char format_1 = '\x01';  // nonce, ciphertext, tag of AES-256-GCM follow
+
+std::string_view bytes_of(const EndpointId& endpoint) {
+    const auto& bytes = endpoint.value.bytes;
+    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+}  // namespace
+
+SecretBox::SecretBox(Secret master_key) : key_(std::move(master_key)) {
+    if (key_.reveal().size() != master_key_bytes)
+        throw std::invalid_argument("the master key must have 32 bytes");
+}
+
+std::string SecretBox::seal(EndpointId endpoint, std::string_view plain) const {
+    return format_1 + aes256_gcm_seal(key_, plain, bytes_of(endpoint));
+}
+
+Secret SecretBox::open(EndpointId endpoint, std::string_view sealed) const {
+    if (sealed.starts_with(format_1))
+        if (auto plain = aes256_gcm_open(key_, sealed.substr(1), bytes_of(endpoint))) return std::move(*plain);
+    throw std::runtime_error("a secret of endpoint " + endpoint.str() +
+                             " can not be opened: it was sealed under another master key, or altered");
+}
+
+}  // namespace posthorn::domain

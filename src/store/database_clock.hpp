@@ -1,0 +1,30 @@
+#pragma once
+#include <atomic>
+
+#include "base/clock.hpp"
+
+namespace posthorn::store {
+
+// Wall time that follows the database's clock and runs on this process's monotonic one in between: a jump of this machine's wall
+// clock is not seen (I13). Any thread.
+class DatabaseClock final : public Clock {
+public:
+    DatabaseClock() { follow(RealClock().system_now(), std::chrono::steady_clock::now()); }
+
+    // The database said `time` for the moment `at`.
+    void follow(SystemTime time, SteadyTime at) {
+        offset_.store(time.time_since_epoch().count() - microseconds(at), std::memory_order_relaxed);
+    }
+    SteadyTime steady_now() const override { return std::chrono::steady_clock::now(); }
+    SystemTime system_now() const override {
+        return SystemTime(std::chrono::microseconds(microseconds(steady_now()) + offset_.load(std::memory_order_relaxed)));
+    }
+
+private:
+    static std::int64_t microseconds(SteadyTime time) {
+        return std::chrono::duration_cast<std::chrono::microseconds>(time.time_since_epoch()).count();
+    }
+    std::atomic<std::int64_t> offset_{0};
+};
+
+}  // namespace posthorn::store

@@ -1,0 +1,226 @@
+#include "store/delivery.hpp"
+
+#include "store/endpoint_change.hpp"
+#include "store/queries.hpp"
+
+namespace posthorn::store {
+
+using boost::asio::awaitable;
+
+namespace {
+
+std::int16_t small(int value) { return static_cast<std::int16_t>(value); }
+
+std::vector<DeliveryRow> read_delivery_rows(const Rows& rows) {
+    std::vector<DeliveryRow> list;
+    list.reserve(static_cast<std::size_t>(rows.size()));
+    for (int row = 0; row < rows.size(); ++row)
+        list.push_back({rows.get<ApplicationId>(row, 0), rows.get<EndpointId>(row, 1), rows.get<MessageId>(row, 2),
+                        rows.get<std::int16_t>(row, 3), rows.get<bool>(row, 4), rows.get<std::int64_t>(row, 5),
+                        std::chrono::microseconds(rows.get<std::int64_t>(row, 6))});
+    return list;
+}
+
+}  // namespace
+
+awaitable<std::vector<BackloggedEndpoint>> list_backlogged_endpoints(Connection& connection, std::vector<int> shards) {
+    const std::vector<std::int16_t> wanted(shards.begin(), shards.end());
+    const auto rows = co_await connection.exec(sql::list_backlogged_endpoints, Params::of(wanted));
+    std::vector<BackloggedEndpoint> list;
+    list.reserve(static_cast<std::size_t>(rows.size()));
+    for (int row = 0; row < rows.size(); ++row) list.push_back({rows.get<std::int16_t>(row, 0), rows.get<EndpointId>(row, 1)});
+    co_return list;
+}
+
+awaitable<std::vector<DeliveryRow>> probe_endpoints(Connection& connection, std::vector<ProbeTarget> targets) {
+    std::vector<std::int16_t> shards;
+    std::vector<EndpointId> endpoints;
+    std::vector<std::int32_t> counts;
+    std::vector<SystemTime> watermarks;
+    for (const auto& target : targets) {
+        shards.push_back(small(target.shard));
+        endpoints.push_back(target.endpoint);
+        counts.push_back(target.count);
+        watermarks.push_back(target.watermark);
+    }
+    co_return read_delivery_rows(
+        co_await connection.exec(sql::probe_endpoints, Params::of(shards, endpoints, counts, watermarks)));
+}
+
+awaitable<std::vector<DeliveryRow>> probe_ordered_endpoints(Connection& connection, std::vector<EndpointId> endpoints) {
+    co_return read_delivery_rows(co_await connection.exec(sql::probe_ordered_endpoints, Params::of(endpoints)));
+}
+
+awaitable<std::vector<PayloadRow>> load_payloads(Connection& connection, std::vector<ApplicationId> applications,
+                                                 std::vector<MessageId> messages) {
+    const auto rows = co_await connection.exec(sql::load_payloads, Params::of(applications, messages));
+    std::vector<PayloadRow> list;
+    for (int row = 0; row < rows.size(); ++row) {
+        auto payload = rows.get<std::optional<std::string>>(row, 1);
+        list.push_back({rows.get<MessageId>(row, 0), payload ? std::make_shared<const std::string>(*std::move(payload)) : nullptr});
+    }
+    co_return list;
+}
+
+awaitable<std::vector<EndpointRow>> load_endpoints(Connection& connection, std::vector<EndpointId> endpoints) {
+    const auto rows = co_await connection.exec(sql::load_endpoints, Params::of(endpoints));
+    std::vector<EndpointRow> list;
+    for (int row = 0; row < rows.size(); ++row) {
+        EndpointRow endpoint{
+            .id = rows.get<EndpointId>(row, 0),
+            .application = rows.get<ApplicationId>(row, 1),
+            .shard = rows.get<std::int16_t>(row, 2),
+            .version = rows.get<std::int64_t>(row, 3),
+            .url = rows.get<std::string>(row, 4),
+            .disabled = rows.get<bool>(row, 5),
+            .deleted = rows.get<bool>(row, 6),
+            .rate_limit = rows.get<std::optional<std::int32_t>>(row, 7).value_or(0),
+            .sealed_headers = rows.get<std::optional<std::string>>(row, 8),
+            .http2 = rows.get<bool>(row, 9),
+            .ordered = rows.get<bool>(row, 10),
+            .failing_since = rows.get<std::optional<SystemTime>>(row, 11),
+            .secrets = {},
+        };
+        auto sealed = rows.get<std::vector<std::string>>(row, 12);
+        const auto expiries = rows.get<std::vector<std::int64_t>>(row, 13);
+        for (std::size_t i = 0; i < sealed.size(); ++i) {
+            std::optional<SystemTime> expires_at;
+            if (expiries.at(i) != 0) expires_at = SystemTime(std::chrono::microseconds(expiries[i]));
+            endpoint.secrets.push_back({std::move(sealed[i]), expires_at});
+        }
+        list.push_back(std::move(endpoint));
+    }
+    co_return list;
+}
+
+namespace {
+
+// The two column groups of complete_deliveries: outcomes, and the log rows of those that had a request.
+struct OutcomeColumns {
+    std::vector<std::int16_t> shard, attempt, verdict;
+    std::vector<std::optional<std::int16_t>> reason;
+    std::vector<std::int64_t> epoch, run_id, delay_ms;
+    std::vector<ApplicationId> application;
+    std::vector<EndpointId> endpoint;
+    std::vector<MessageId> message;
+
+    void add(const Outcome& outcome) {
+        shard.push_back(small(outcome.shard.shard));
+        epoch.push_back(outcome.shard.epoch);
+        application.push_back(outcome.application);
+        endpoint.push_back(outcome.endpoint);
+        message.push_back(outcome.message);
+        run_id.push_back(outcome.run_id);
+        attempt.push_back(small(outcome.attempt));
+        verdict.push_back(static_cast<std::int16_t>(outcome.verdict));
+        reason.push_back(outcome.reason ? std::optional(static_cast<std::int16_t>(*outcome.reason)) : std::nullopt);
+        delay_ms.push_back(outcome.delay.count());
+    }
+    void add_to(Params& params) const {
+        params.add(shard).add(epoch).add(application).add(endpoint).add(message).add(run_id).add(attempt).add(verdict).add(reason).add(
+            delay_ms);
+    }
+};
+
+struct LogColumns {
+    std::vector<ApplicationId> application;
+    std::vector<MessageId> message;
+    std::vector<AttemptId> id;
+    std::vector<EndpointId> endpoint;
+    std::vector<std::int64_t> run_id;
+    std::vector<std::int16_t> attempt, status, failure;
+    std::vector<bool> manual, succeeded;
+    std::vector<std::int32_t> duration_ms;
+    std::vector<std::string_view> url;
+    std::vector<Bytes> response;
+
+    void add(const Outcome& outcome) {
+        if (!outcome.record) return;
+        const AttemptRecord& record = *outcome.record;
+        application.push_back(outcome.application);
+        message.push_back(outcome.message);
+        id.push_back(record.id);
+        endpoint.push_back(outcome.endpoint);
+        run_id.push_back(outcome.run_id);
+        attempt.push_back(small(outcome.attempt));
+        manual.push_back(outcome.manual);
+        succeeded.push_back(record.succeeded);
+        status.push_back(small(record.status));
+        failure.push_back(small(record.failure));
+        duration_ms.push_back(static_cast<std::int32_t>(record.duration.count()));
+        url.push_back(record.url);
+        response.push_back(Bytes{record.response});
+    }
+    void add_to(Params& params) const {
+        params.add(application).add(message).add(id).add(endpoint).add(run_id).add(attempt).add(manual).add(succeeded).add(status).add(
+            failure).add(duration_ms).add(url).add(response);
+    }
+};
+
+}  // namespace
+
+awaitable<std::vector<Completion>> complete_deliveries(Connection& connection, const std::vector<Outcome>& outcomes) {
+    OutcomeColumns columns;
+    LogColumns log;
+    for (const auto& outcome : outcomes) {
+        columns.add(outcome);
+        log.add(outcome);
+    }
+    Params params;
+    columns.add_to(params);
+    log.add_to(params);
+    const auto rows = co_await connection.exec(sql::complete_deliveries, std::move(params));
+    std::vector<Completion> completions(outcomes.size());
+    for (int row = 0; row < rows.size(); ++row) {
+        auto& completion = completions.at(static_cast<std::size_t>(rows.get<std::int64_t>(row, 0) - 1));
+        completion.applied = true;
+        completion.due_in = std::chrono::microseconds(rows.get<std::int64_t>(row, 1));
+    }
+    co_return completions;
+}
+
+awaitable<std::vector<int>> held_shards(Connection& connection, std::vector<HeldShard> held) {
+    std::vector<std::int16_t> shards;
+    std::vector<std::int64_t> epochs;
+    for (const auto& one : held) {
+        shards.push_back(small(one.shard));
+        epochs.push_back(one.epoch);
+    }
+    const auto rows = co_await connection.exec(sql::held_shards, Params::of(shards, epochs));
+    std::vector<int> list;
+    for (int row = 0; row < rows.size(); ++row) list.push_back(rows.get<std::int16_t>(row, 0));
+    co_return list;
+}
+
+awaitable<std::int64_t> end_deliveries_of_endpoint(Connection& connection, HeldShard shard, ApplicationId application,
+                                                   EndpointId endpoint, std::optional<domain::DeadLetterReason> reason,
+                                                   std::vector<MessageId> except, int limit) {
+    std::optional<std::int16_t> number;
+    if (reason) number = static_cast<std::int16_t>(*reason);
+    const auto rows = co_await connection.exec(
+        sql::end_deliveries_of_endpoint,
+        Params::of(small(shard.shard), shard.epoch, application, endpoint, number, except, std::int64_t{limit}));
+    co_return rows.get<std::int64_t>(0, 0);
+}
+
+awaitable<void> mark_endpoints_failing(Connection& connection, std::vector<EndpointId> endpoints) {
+    co_await connection.exec(sql::mark_endpoints_failing, Params::of(endpoints));
+}
+
+awaitable<void> mark_endpoints_recovered(Connection& connection, std::vector<EndpointId> endpoints) {
+    co_await connection.exec(sql::mark_endpoints_recovered, Params::of(endpoints));
+}
+
+awaitable<bool> disable_endpoint(Connection& connection, EndpointId endpoint, std::string reason,
+                                 std::optional<std::chrono::seconds> failing_for) {
+    std::optional<double> seconds;
+    if (failing_for) seconds = static_cast<double>(failing_for->count());
+    co_return co_await in_transaction(connection, [&]() -> awaitable<bool> {
+        const auto rows = co_await connection.exec(sql::disable_endpoint, Params::of(endpoint, reason, seconds));
+        if (rows.empty()) co_return false;
+        co_await record_endpoint_changes(connection, {endpoint});
+        co_return true;
+    });
+}
+
+}  // namespace posthorn::store

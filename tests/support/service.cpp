@@ -1,0 +1,103 @@
+#include "support/service.hpp"
+
+#include <fmt/format.h>
+#include <stdexcept>
+
+#include "base/clock.hpp"
+#include "domain/access_token.hpp"
+
+namespace posthorn::test {
+
+namespace json = boost::json;
+
+namespace {
+constexpr std::string_view jwt_secret = "the e2e tests' jwt secret";
+constexpr std::string_view master_key_hex =
+    "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+constexpr std::chrono::seconds start_limit{120};
+
+std::string text_of(const json::value& object, std::string_view field) {
+    const auto& text = object.as_object().at(field).as_string();
+    return {text.begin(), text.end()};
+}
+}  // namespace
+
+Service::Service(Options options) : options_(std::move(options)), data_dir_(directory_.path() / "data") {
+    token_ = token_of(domain::default_organization());
+    start();
+}
+
+Service::~Service() {
+    process_.reset();
+    cli::end_orphaned_postgres(data_dir_);  // after kill()
+}
+
+void Service::start() {
+    process_.reset();
+    std::map<std::string, std::string> environment{
+        {"POSTHORN_LISTEN", "127.0.0.1:0"},
+        {"POSTHORN_DATA_DIR", data_dir_.string()},
+        {"POSTHORN_ALLOW_NETWORKS", "127.0.0.0/8"},
+        {"POSTHORN_RETRY_SCHEDULE", "100ms,200ms,400ms"},
+        {"POSTHORN_JWT_SECRET", std::string(jwt_secret)},
+        {"POSTHORN_MASTER_KEY", std::string(master_key_hex)},
+    };
+    if (!options_.database_url.empty()) environment["POSTHORN_DATABASE_URL"] = options_.database_url;
+    for (const auto& [name, value] : options_.environment) environment[name] = value;
+    process_ = std::make_unique<cli::ServiceProcess>(options_.program, environment);
+    if (!process_->wait_until_ready(start_limit))
+        throw std::runtime_error("posthorn serve is not ready within its time: " + log());
+    client_ = std::make_unique<egress::ApiClient>(
+        egress::ApiClient::Options{.server = url(), .token = Secret(token_)});
+}
+
+int Service::stop() { return process_->stop(); }
+void Service::kill() { process_->kill(); }
+
+std::string Service::token_of(OrganizationId organization, std::optional<ApplicationId> application) const {
+    return domain::make_access_token(Secret(std::string(jwt_secret)), organization, application,
+                                     RealClock().system_now(), std::chrono::hours(24));
+}
+
+Service::Answer Service::api(std::string_view method, const std::string& path, std::string_view body,
+                             std::optional<std::string> token, const egress::ApiClient::Fields& fields) {
+    client_->set_token(Secret(token.value_or(token_)));
+    auto answer = client_->call(method, path, body, fields);
+    return {answer.status, answer.body.empty() ? json::value() : json::parse(answer.body),
+            std::move(answer.fields)};
+}
+
+json::value Service::expect(int status, std::string_view method, const std::string& path,
+                            std::string_view body, std::optional<std::string> token) {
+    auto answer = api(method, path, body, std::move(token));
+    if (answer.status != status)
+        throw std::runtime_error(
+            fmt::format("{} {} gave {}: {}", method, path, answer.status, json::serialize(answer.body)));
+    return std::move(answer.body);
+}
+
+std::string Service::make_application(const std::string& uid) {
+    json::object body{{"name", "An application"}};
+    if (!uid.empty()) body["uid"] = uid;
+    return text_of(expect(201, "POST", "/api/v1/app", json::serialize(body)), "id");
+}
+
+std::string Service::make_endpoint(const std::string& application, const std::string& url,
+                                   json::object more) {
+    more["url"] = url;
+    return text_of(
+        expect(201, "POST", fmt::format("/api/v1/app/{}/endpoint", application), json::serialize(more)),
+        "id");
+}
+
+std::string Service::secret_of(const std::string& application, const std::string& endpoint) {
+    return text_of(
+        expect(200, "GET", fmt::format("/api/v1/app/{}/endpoint/{}/secret", application, endpoint)), "key");
+}
+
+std::string Service::send(const std::string& application, std::string_view type, std::string_view payload) {
+    const auto body = fmt::format(R"({{"eventType":"{}","payload":{}}})", type, payload);
+    return text_of(expect(202, "POST", fmt::format("/api/v1/app/{}/msg", application), body), "id");
+}
+
+}  // namespace posthorn::test

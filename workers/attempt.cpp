@@ -1,0 +1,59 @@
+#include "workers/attempt.hpp"
+
+#include "domain/retry_schedule.hpp"
+
+namespace posthorn::workers {
+
+std::uint64_t request_group(EndpointId endpoint) { return std::hash<EndpointId>{}(endpoint); }
+
+egress::Request make_request(const Start& start, const AttemptOptions& options, SystemTime wall) {
+    const EndpointConfig& config = *start.config;
+    const std::string id = start.delivery.message.str();
+    const auto timestamp = std::chrono::duration_cast<std::chrono::seconds>(wall.time_since_epoch()).count();
+    std::vector<domain::SigningKey> keys;
+    for (const auto& key : config.keys)
+        if (!key.expires_at || *key.expires_at > wall) keys.push_back(key.key);
+    const std::string signature = domain::signature_header(keys, id, timestamp, *start.delivery.payload);
+
+    egress::Request request;
+    request.url = config.url;
+    request.headers.reserve(config.headers.size() + 7);
+    request.headers.emplace_back("Content-Type", "application/json");
+    const auto add = [&](const std::string& prefix) {
+        request.headers.emplace_back(prefix + "id", id);
+        request.headers.emplace_back(prefix + "timestamp", std::to_string(timestamp));
+        request.headers.emplace_back(prefix + "signature", signature);
+    };
+    add("webhook-");
+    if (options.svix_headers) add("svix-");
+    request.headers.insert(request.headers.end(), config.headers.begin(), config.headers.end());
+    request.body = start.delivery.payload;
+    request.timeout = options.request_timeout;
+    request.http2 = config.http2;
+    request.group = request_group(config.id);
+    return request;
+}
+
+domain::Verdict judge_result(const egress::Result& result, SystemTime wall) {
+    domain::AttemptFacts facts;
+    facts.answered = result.failure == egress::Failure::none;
+    facts.status = result.status;
+    facts.retry_after = domain::parse_retry_after(result.retry_after, wall);
+    facts.wants_disable = result.webhook_delivery == "disable";
+    facts.wants_abort = result.webhook_delivery == "abort-message";
+    facts.refused_by_guard = result.failure == egress::Failure::address_refused;
+    return domain::judge(facts);
+}
+
+store::AttemptRecord make_record(const Start& start, const egress::Result& result, const domain::Verdict& verdict, SystemTime wall) {
+    const bool answered = result.failure == egress::Failure::none;
+    return {.id = AttemptId::make(wall),
+            .succeeded = verdict.kind == domain::Verdict::Kind::delivered,
+            .status = answered ? result.status : 0,
+            .failure = static_cast<int>(result.failure),
+            .duration = std::chrono::duration_cast<std::chrono::milliseconds>(result.duration),
+            .url = start.config->url,
+            .response = answered ? result.body : std::string(egress::to_string(result.failure))};
+}
+
+}  // namespace posthorn::workers

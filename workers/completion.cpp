@@ -1,0 +1,108 @@
+#include "workers/completion.hpp"
+
+#include <spdlog/spdlog.h>
+
+namespace posthorn::workers {
+
+using boost::asio::awaitable;
+
+namespace {
+constexpr std::size_t outcomes_a_flush = 500;
+constexpr std::chrono::milliseconds first_reconnect_pause{50};
+constexpr std::chrono::milliseconds longest_reconnect_pause{1'000};
+
+store::ConnectOptions for_completion(store::ConnectOptions options) {
+    options.hot = true;
+    options.asynchronous_commit = true;
+    options.application_name = "posthorn completion";
+    return options;
+}
+}  // namespace
+
+Completion::Completion(boost::asio::any_io_executor executor, store::ConnectOptions connect, Callbacks callbacks)
+    : executor_(executor), connect_options_(for_completion(std::move(connect))), callbacks_(std::move(callbacks)), added_(executor) {}
+
+void Completion::add(store::Outcome outcome) {
+    queue_.push_back(std::move(outcome));
+    added_.set();
+}
+
+awaitable<void> Completion::run() {
+    while (true) {
+        if (queue_.empty()) {
+            co_await added_.wait();
+            continue;
+        }
+        const auto count = static_cast<std::ptrdiff_t>(std::min(queue_.size(), outcomes_a_flush));
+        std::vector<store::Outcome> batch(std::make_move_iterator(queue_.begin()), std::make_move_iterator(queue_.begin() + count));
+        queue_.erase(queue_.begin(), queue_.begin() + count);
+        in_flush_ = batch.size();
+        co_await flush(std::move(batch));
+        in_flush_ = 0;
+    }
+}
+
+awaitable<void> Completion::flush(std::vector<store::Outcome> batch) {
+    if (co_await commit(batch)) co_return;
+    if (batch.size() == 1) {
+        co_await commit_alone(std::move(batch.front()));
+        co_return;
+    }
+    // Something in it is refused: halves, until the bad one stands alone. One bad row never fails its neighbours.
+    const auto middle = batch.begin() + std::ssize(batch) / 2;
+    std::vector<store::Outcome> second(std::make_move_iterator(middle), std::make_move_iterator(batch.end()));
+    batch.erase(middle, batch.end());
+    co_await flush(std::move(batch));
+    co_await flush(std::move(second));
+}
+
+// False: the database refuses the batch. A lost connection is waited out.
+awaitable<bool> Completion::commit(std::vector<store::Outcome>& batch) {
+    while (true) {
+        if (!connection_) co_await connect();
+        try {
+            report(batch, co_await store::complete_deliveries(*connection_, batch));
+            co_return true;
+        } catch (const store::DatabaseError& error) {
+            if (!connection_->usable()) {
+                spdlog::warn("outcomes wait for the database: {}", error.what());
+                connection_.reset();
+            } else if (!error.is(store::sqlstate::deadlock_detected) && !error.is(store::sqlstate::serialization_failure)) {
+                spdlog::error("the database refuses {} outcomes: {}", batch.size(), error.what());
+                co_return false;
+            }
+        }
+    }
+}
+
+awaitable<void> Completion::commit_alone(store::Outcome outcome) {
+    if (outcome.record && !outcome.record->response.empty()) {
+        outcome.record->response.clear();
+        std::vector<store::Outcome> without_response{outcome};
+        if (co_await commit(without_response)) co_return;
+    }
+    outcome.record.reset();
+    std::vector<store::Outcome> without_record{outcome};
+    if (co_await commit(without_record)) co_return;
+    spdlog::error("the outcome of {} for {} can not be stored; it will be attempted again", outcome.message.str(), outcome.endpoint.str());
+    report(without_record, {store::Completion{}});
+}
+
+awaitable<void> Completion::connect() {
+    for (auto pause = first_reconnect_pause; !connection_; pause = std::min(pause * 2, longest_reconnect_pause)) {
+        bool failed = false;
+        try {
+            connection_ = co_await store::Connection::open(executor_, connect_options_);
+        } catch (const store::DatabaseError&) {
+            failed = true;
+        }
+        if (failed) co_await sleep_for(pause);
+    }
+    if (std::exchange(was_connected_, true)) callbacks_.connection_lost();
+}
+
+void Completion::report(const std::vector<store::Outcome>& batch, const std::vector<store::Completion>& completions) {
+    for (std::size_t i = 0; i < batch.size(); ++i) callbacks_.committed(batch[i], completions.at(i));
+}
+
+}  // namespace posthorn::workers

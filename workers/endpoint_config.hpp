@@ -1,0 +1,36 @@
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/id.hpp"
+#include "domain/signature.hpp"
+
+namespace posthorn::workers {
+
+// What a worker must know of an endpoint to deliver to it. Immutable: a change makes a new one with a higher version.
+struct EndpointConfig {
+    EndpointId id;
+    ApplicationId application;
+    std::int64_t version = 0;
+    std::string url;
+    bool disabled = false;
+    bool deleted = false;
+    bool ordered = false;
+    bool http2 = false;
+    int rate_limit = 0;  // requests a second; 0: none
+    std::optional<SystemTime> failing_since;
+    std::vector<std::pair<std::string, std::string>> headers;
+    struct Key {
+        domain::SigningKey key;
+        std::optional<SystemTime> expires_at;
+    };
+    std::vector<Key> keys;  // the current one first
+
+    bool open() const { return !disabled && !deleted; }
+};
+
+}  // namespace posthorn::workers

@@ -1,0 +1,295 @@
+#include "workers/shard_owner.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <spdlog/spdlog.h>
+
+#include <charconv>
+
+#include "base/encoding.hpp"
+
+namespace posthorn::workers {
+
+using boost::asio::awaitable;
+using boost::asio::use_awaitable;
+
+namespace {
+
+constexpr std::chrono::milliseconds poll_interval{250};
+constexpr std::chrono::seconds full_list_interval{30};
+constexpr std::chrono::milliseconds reconnect_pause{100};
+constexpr std::chrono::milliseconds clock_round_trip_limit{100};  // slower answers say too little about the time
+
+// Runs `f` on another loop's thread and waits for it.
+template <class F>
+awaitable<void> on_loop(WorkerLoop& loop, F f) {
+    co_await boost::asio::co_spawn(
+        loop.executor(),
+        [](F body) -> awaitable<void> {
+            body();
+            co_return;
+        }(std::move(f)),
+        use_awaitable);
+}
+
+std::vector<int> numbers_of(const std::vector<store::HeldShard>& shards) {
+    std::vector<int> numbers;
+    for (const auto& shard : shards) numbers.push_back(shard.shard);
+    return numbers;
+}
+
+store::ConnectOptions named(store::ConnectOptions options, std::string name) {
+    options.application_name = std::move(name);
+    return options;
+}
+
+}  // namespace
+
+ShardOwner::ShardOwner(boost::asio::any_io_executor executor, OwnerOptions options, std::vector<WorkerLoop*> loops, ShardMap& map,
+                       Lease& lease, store::DatabaseClock& clock, const domain::SecretBox& box)
+    : executor_(executor),
+      options_(std::move(options)),
+      loops_(std::move(loops)),
+      map_(map),
+      lease_(lease),
+      clock_(clock),
+      box_(box),
+      self_(ProcessId::make(clock.system_now())),
+      changed_(executor),
+      give_away_event_(executor) {
+    // Short statements, so that a database that hangs is noticed before the lease has run out twice.
+    options_.connect.statement_timeout = std::chrono::milliseconds(2'000);
+}
+
+awaitable<void> ShardOwner::run() {
+    using namespace boost::asio::experimental::awaitable_operators;
+    co_await (own() && give_away() && listen());
+}
+
+awaitable<void> ShardOwner::own() {
+    const auto options = named(options_.connect, "posthorn owner");
+    std::unique_ptr<store::Connection> connection;
+    while (true) {
+        bool failed = false;
+        try {
+            if (!connection || !connection->usable()) connection = co_await store::Connection::open(executor_, options);
+            co_await step(*connection);
+        } catch (const store::DatabaseError& error) {
+            spdlog::warn("the lease can not be renewed: {}", error.what());
+            failed = true;
+        }
+        if (failed) co_await sleep_for(reconnect_pause);
+        else co_await changed_.wait(clock_.steady_now() + poll_interval);
+    }
+}
+
+awaitable<void> ShardOwner::step(store::Connection& connection) {
+    const auto began = clock_.steady_now();
+    const bool renewing = !enrolled_ || began - renewed_at_ >= store::renewal_interval;
+    if (renewing) co_await renew(connection);
+    const auto processes = co_await store::read_processes(connection);
+    const auto leases = co_await store::read_leases(connection);
+    co_await follow_leases(leases);
+    if (renewing) {
+        // Only now: what was taken from us before the renewal has been given up.
+        lease_.extend_until(began + store::lease_duration - store::lease_margin);
+        renewed_at_ = began;
+    }
+    liveness_.observe(processes, leases, clock_.steady_now());
+    const auto plan = plan_shards(self_, leases, liveness_);
+    if (!plan.take.empty()) {
+        auto taken = co_await store::take_shards(connection, self_, plan.take, plan.dead);
+        co_await take(std::move(taken));
+    }
+    for (const int shard : plan.release) {
+        const auto at = held_.find(shard);
+        const bool leaving = std::any_of(leaving_.begin(), leaving_.end(), [&](const auto& one) { return one.shard == shard; });
+        if (at == held_.end() || leaving) continue;
+        leaving_.push_back({shard, at->second});
+        give_away_event_.set();
+    }
+    co_await acknowledge(connection);
+    if (clock_.steady_now() - listed_at_ >= full_list_interval) co_await list_again();
+}
+
+awaitable<void> ShardOwner::renew(store::Connection& connection) {
+    if (!enrolled_) {
+        co_await enroll(connection);
+    } else if (!co_await store::renew_process(connection, self_)) {
+        spdlog::warn("this process was taken for dead; it enrolls again");
+        std::vector<int> all;
+        for (const auto& [shard, epoch] : held_) all.push_back(shard);
+        co_await lose(all);
+        co_await enroll(connection);
+    }
+    const auto asked = clock_.steady_now();
+    const auto time = co_await store::database_time(connection);
+    const auto answered = clock_.steady_now();
+    if (answered - asked < clock_round_trip_limit) clock_.follow(time, asked + (answered - asked) / 2);
+}
+
+awaitable<void> ShardOwner::enroll(store::Connection& connection) {
+    self_ = ProcessId::make(clock_.system_now());
+    co_await store::register_process(connection, self_, true, options_.host);
+    if (options_.alone) co_await store::forget_other_processes(connection, self_);
+    enrolled_ = true;
+}
+
+// What is ours by our memory but not by the table was taken over: gone at once.
+awaitable<void> ShardOwner::follow_leases(const std::vector<store::LeaseRow>& leases) {
+    std::vector<int> lost;
+    for (const auto& lease : leases) {
+        const auto at = held_.find(lease.shard);
+        if (at != held_.end() && (lease.owner != self_ || lease.epoch != at->second)) lost.push_back(lease.shard);
+    }
+    if (lost.empty()) co_return;
+    spdlog::warn("{} shards were taken over by another process", lost.size());
+    co_await lose(std::move(lost));
+}
+
+awaitable<void> ShardOwner::lose(std::vector<int> shards) {
+    for (const int shard : shards) {
+        held_.erase(shard);
+        map_.set(shard, -1);
+        std::erase_if(leaving_, [&](const auto& one) { return one.shard == shard; });
+        co_await on_loop(loop_of(shard), [loop = &loop_of(shard), shard] { loop->lose({shard}); });
+    }
+}
+
+awaitable<void> ShardOwner::take(std::vector<store::HeldShard> taken) {
+    for (const auto& shard : taken) {
+        held_[shard.shard] = shard.epoch;
+        map_.set(shard.shard, static_cast<int>(static_cast<std::size_t>(shard.shard) % loops_.size()));
+    }
+    for (auto& [loop, shards] : by_loop(taken))
+        co_await on_loop(*loop, [target = loop, gained = shards] { target->gain(gained); });
+    if (!taken.empty()) spdlog::info("took {} shards, holds {}", taken.size(), held_.size());
+}
+
+std::map<WorkerLoop*, std::vector<store::HeldShard>> ShardOwner::by_loop(const std::vector<store::HeldShard>& shards) const {
+    std::map<WorkerLoop*, std::vector<store::HeldShard>> groups;
+    for (const auto& shard : shards) groups[&loop_of(shard.shard)].push_back(shard);
+    return groups;
+}
+
+awaitable<bool> ShardOwner::drain(std::vector<store::HeldShard> shards) {
+    bool clean = true;
+    for (const auto& shard : shards) map_.set(shard.shard, -1);
+    // All loops at once: each stops starting before the first is waited for.
+    for (auto& [loop, part] : by_loop(shards)) {
+        const auto numbers = numbers_of(part);
+        co_await boost::asio::co_spawn(loop->executor(), loop->drain(numbers, std::chrono::milliseconds(0)), use_awaitable);
+    }
+    for (auto& [loop, part] : by_loop(shards)) {
+        const auto numbers = numbers_of(part);
+        clean &= co_await boost::asio::co_spawn(loop->executor(), loop->drain(numbers, options_.drain_limit), use_awaitable);
+    }
+    co_return clean;
+}
+
+awaitable<void> ShardOwner::give_away() {
+    const auto options = named(options_.connect, "posthorn release");
+    while (true) {
+        if (leaving_.empty()) {
+            co_await give_away_event_.wait();
+            continue;
+        }
+        const auto shards = leaving_;
+        co_await drain(shards);
+        bool failed = false;
+        try {
+            const auto connection = co_await store::Connection::open(executor_, options);
+            co_await store::release_shards(*connection, self_, shards);
+        } catch (const store::DatabaseError&) {
+            failed = true;  // still drained; tried again, unless the lease was lost meanwhile
+        }
+        if (failed) {
+            co_await sleep_for(reconnect_pause);
+            continue;
+        }
+        co_await lose(numbers_of(shards));
+        spdlog::info("gave {} shards away, holds {}", shards.size(), held_.size());
+    }
+}
+
+awaitable<bool> ShardOwner::leave() {
+    std::vector<store::HeldShard> all;
+    for (const auto& [shard, epoch] : held_) all.push_back({shard, epoch});
+    const bool clean = co_await drain(all);
+    try {
+        const auto connection = co_await store::Connection::open(executor_, named(options_.connect, "posthorn release"));
+        // Committed synchronously, and with it every outcome that was committed before.
+        co_await store::release_shards(*connection, self_, all);
+        co_await store::unregister_process(*connection, self_);
+    } catch (const store::DatabaseError& error) {
+        spdlog::warn("the shards could not be released: {}", error.what());
+        co_return false;
+    }
+    lease_.end();
+    co_return clean;
+}
+
+// ---- changes of endpoints, wake-ups
+
+awaitable<void> ShardOwner::acknowledge(store::Connection& connection) {
+    std::vector<store::HeldShard> held;
+    for (const auto& [shard, epoch] : held_) held.push_back({shard, epoch});
+    if (held.empty()) co_return;
+    const auto changes = co_await store::unacknowledged_changes(connection, held);
+    if (changes.empty()) co_return;
+    std::vector<EndpointId> endpoints;
+    std::map<EndpointId, int> shard_of;
+    for (const auto& change : changes) {
+        endpoints.push_back(change.endpoint);
+        shard_of[change.endpoint] = change.shard;
+    }
+    std::map<WorkerLoop*, std::vector<std::shared_ptr<const EndpointConfig>>> configs;
+    for (auto& config : co_await load_configs(connection, box_, endpoints)) configs[&loop_of(shard_of[config->id])].push_back(config);
+    for (auto& [loop, list] : configs) co_await on_loop(*loop, [target = loop, applied = list] { target->apply(applied); });
+    co_await store::acknowledge_changes(connection, changes, held);
+}
+
+awaitable<void> ShardOwner::list_again() {
+    listed_at_ = clock_.steady_now();
+    for (auto* loop : loops_) co_await on_loop(*loop, [loop] { loop->list_again(); });
+}
+
+awaitable<void> ShardOwner::listen() {
+    const auto options = named(options_.connect, "posthorn listen");
+    while (true) {
+        try {
+            const auto connection = co_await store::Connection::open(executor_, options);
+            co_await connection->run("LISTEN posthorn_shard; LISTEN posthorn_endpoint");
+            co_await list_again();  // what was said while nobody listened
+            while (true) {
+                const auto note = co_await connection->next_notification();
+                if (note.channel == "posthorn_endpoint") changed_.set();
+                else handle_wake_ups(note.payload);
+            }
+        } catch (const store::DatabaseError&) {
+            // own() says so in the log; the polls go on meanwhile
+        }
+        co_await sleep_for(reconnect_pause);
+    }
+}
+
+// "<shard>:<endpoint as 32 hex digits>" or "<shard>:*", comma-separated; what it isn't is not ours.
+void ShardOwner::handle_wake_ups(const std::string& payload) {
+    std::string_view rest = payload;
+    while (!rest.empty()) {
+        const auto item = rest.substr(0, rest.find(','));
+        rest.remove_prefix(std::min(rest.size(), item.size() + 1));
+        int shard = -1;
+        const auto [end, error] = std::from_chars(item.data(), item.data() + item.size(), shard);
+        const auto name = item.substr(std::min(item.size(), static_cast<std::size_t>(end - item.data()) + 1));
+        if (error != std::errc{} || !held_.contains(shard)) continue;
+        std::optional<EndpointId> endpoint;
+        if (const auto bytes = hex_decode(name); bytes && bytes->size() == 16) {
+            endpoint.emplace();
+            std::copy(bytes->begin(), bytes->end(), endpoint->value.bytes.begin());
+        }
+        boost::asio::post(loop_of(shard).executor(), [loop = &loop_of(shard), shard, endpoint] { loop->wake(shard, endpoint); });
+    }
+}
+
+}  // namespace posthorn::workers

@@ -1,0 +1,324 @@
+#include "workers/worker_loop.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <spdlog/spdlog.h>
+
+namespace posthorn::workers {
+
+using boost::asio::awaitable;
+
+namespace {
+constexpr std::size_t outcomes_that_pause_starting = 8'192;
+constexpr std::chrono::milliseconds look_at_lease_again{50};
+constexpr std::chrono::milliseconds reconnect_pause{200};
+constexpr int rows_ended_a_statement = 500;
+
+std::shared_ptr<const EndpointConfig> open_config(const store::EndpointRow& row, const domain::SecretBox& box) {
+    EndpointConfig config;
+    config.id = row.id;
+    config.application = row.application;
+    config.version = row.version;
+    config.url = row.url;
+    config.disabled = row.disabled;
+    config.deleted = row.deleted;
+    config.ordered = row.ordered;
+    config.http2 = row.http2;
+    config.rate_limit = row.rate_limit;
+    config.failing_since = row.failing_since;
+    for (const auto& secret : row.secrets) {
+        auto key = domain::SigningKey::parse(box.open(row.id, secret.sealed).reveal());
+        if (const auto* error = std::get_if<domain::SigningKey::Error>(&key)) throw std::runtime_error(error->rule);
+        config.keys.push_back({std::get<domain::SigningKey>(std::move(key)), secret.expires_at});
+    }
+    if (row.sealed_headers) {
+        const auto headers = boost::json::parse(box.open(row.id, *row.sealed_headers).reveal());
+        for (const auto& [name, value] : headers.as_object()) config.headers.emplace_back(name, value.as_string());
+    }
+    return std::make_shared<const EndpointConfig>(std::move(config));
+}
+}  // namespace
+
+awaitable<std::vector<std::shared_ptr<const EndpointConfig>>> load_configs(store::Connection& connection, const domain::SecretBox& box,
+                                                                           std::vector<EndpointId> endpoints) {
+    std::vector<std::shared_ptr<const EndpointConfig>> configs;
+    for (const auto& row : co_await store::load_endpoints(connection, std::move(endpoints))) {
+        try {
+            configs.push_back(open_config(row, box));
+        } catch (const std::exception& error) {
+            spdlog::error("endpoint {} can not be delivered to: {}", row.id.str(), error.what());
+        }
+    }
+    co_return configs;
+}
+
+WorkerLoop::WorkerLoop(boost::asio::any_io_executor executor, WorkerOptions options, std::shared_ptr<const egress::AddressGuard> guard,
+                       const domain::SecretBox& box, const store::DatabaseClock& clock, const Lease& lease)
+    : executor_(executor),
+      options_(std::move(options)),
+      box_(box),
+      clock_(clock),
+      lease_(lease),
+      dispatcher_(options_.dispatcher, random_u64()),
+      client_(executor, options_.client, std::move(guard)),
+      completion_(executor, options_.connect,
+                  {.committed =
+                       [this](const store::Outcome& outcome, const store::Completion& completion) {
+                           dispatcher_.outcome_committed(outcome, completion, clock_.steady_now());
+                           poke();
+                           progress_.set();
+                       },
+                   .connection_lost =
+                       [this] {
+                           dispatcher_.forget_backlog();
+                           poke();
+                       }}),
+      pump_event_(executor),
+      fetch_event_(executor),
+      mark_event_(executor),
+      progress_(executor) {}
+
+WorkerLoop::~WorkerLoop() = default;
+
+awaitable<void> WorkerLoop::run() {
+    using namespace boost::asio::experimental::awaitable_operators;
+    co_await (pump() && fetch() && mark() && completion_.run());
+}
+
+void WorkerLoop::poke() { pump_event_.set(); }
+
+// ---- what the owner of shards and the ways in say
+
+void WorkerLoop::gain(std::vector<store::HeldShard> shards) {
+    for (const auto& shard : shards) dispatcher_.gain_shard(shard);
+    poke();
+}
+
+void WorkerLoop::lose(std::vector<int> shards) {
+    for (const int shard : shards) dispatcher_.lose_shard(shard);
+    poke();
+}
+
+awaitable<bool> WorkerLoop::drain(std::vector<int> shards, std::chrono::milliseconds limit) {
+    const auto deadline = clock_.steady_now() + limit;
+    for (const int shard : shards) dispatcher_.drain_shard(shard);
+    poke();
+    const auto all_drained = [&] {
+        return std::all_of(shards.begin(), shards.end(), [&](int shard) { return dispatcher_.drained(shard); });
+    };
+    while (!all_drained()) {
+        if (clock_.steady_now() >= deadline) co_return false;
+        co_await sleep_for(std::chrono::milliseconds(5));
+    }
+    co_return true;
+}
+
+void WorkerLoop::apply(const std::vector<std::shared_ptr<const EndpointConfig>>& configs) {
+    for (const auto& config : configs) {
+        dispatcher_.apply_config(config);
+        if (!config->open()) client_.close(request_group(config->id));
+    }
+    poke();
+}
+
+void WorkerLoop::wake(int shard, std::optional<EndpointId> endpoint) {
+    dispatcher_.wake(shard, endpoint);
+    poke();
+}
+
+void WorkerLoop::list_again() {
+    dispatcher_.list_again();
+    dispatcher_.sweep_idle_lanes(clock_.steady_now());
+    poke();
+}
+
+void WorkerLoop::announce(std::uint64_t batch, const std::vector<MessageId>& messages) { dispatcher_.announce(batch, messages); }
+
+std::vector<std::pair<int, EndpointId>> WorkerLoop::hand_off(std::uint64_t batch, std::vector<HandedDelivery> deliveries) {
+    auto foreign = dispatcher_.hand_off(batch, std::move(deliveries));
+    poke();
+    return foreign;
+}
+
+void WorkerLoop::abandon(std::uint64_t batch, bool unknown) {
+    dispatcher_.abandon(batch, unknown);
+    poke();
+}
+
+// ---- starting
+
+awaitable<void> WorkerLoop::pump() {
+    while (true) {
+        const bool held_back = !lease_.valid(clock_.steady_now()) || completion_.waiting() > outcomes_that_pause_starting;
+        if (!held_back) start_attempts();
+        for (auto& outcome : dispatcher_.take_outcomes()) completion_.add(std::move(outcome));
+        auto marks = dispatcher_.take_marks();
+        if (!marks.empty()) {
+            const auto append = [](auto& to, auto& from) { to.insert(to.end(), from.begin(), from.end()); };
+            append(marks_.failing, marks.failing);
+            append(marks_.recovered, marks.recovered);
+            append(marks_.gone, marks.gone);
+            append(marks_.failed_too_long, marks.failed_too_long);
+            mark_event_.set();
+        }
+        fetch_event_.set();
+        auto next = dispatcher_.next_timer();
+        if (held_back) next = clock_.steady_now() + look_at_lease_again;
+        co_await pump_event_.wait(next);
+    }
+}
+
+void WorkerLoop::start_attempts() {
+    for (auto& start : dispatcher_.take_starts(clock_.steady_now(), clock_.system_now())) {
+        boost::asio::co_spawn(executor_, attempt(std::move(start)), [](std::exception_ptr failure) {
+            if (failure) std::rethrow_exception(failure);
+        });
+    }
+}
+
+awaitable<void> WorkerLoop::attempt(Start start) {
+    const auto began = clock_.system_now();
+    auto request = make_request(start, options_.attempt, began);
+    request.may_start = [this, &start] { return lease_.valid(clock_.steady_now()) && dispatcher_.wanted(start); };
+    const auto result = co_await client_.post(std::move(request));
+    if (result.failure == egress::Failure::not_started) {
+        dispatcher_.attempt_not_started(start);
+    } else {
+        const auto wall = clock_.system_now();
+        const auto verdict = judge_result(result, wall);
+        auto outcome = dispatcher_.attempt_ended(start, verdict, clock_.steady_now(), wall);
+        outcome.record = make_record(start, result, verdict, began);
+        completion_.add(std::move(outcome));
+    }
+    poke();
+}
+
+// ---- reading
+
+awaitable<void> WorkerLoop::fetch() {
+    auto options = options_.connect;
+    options.hot = true;
+    options.application_name = "posthorn fetch";
+    std::unique_ptr<store::Connection> connection;
+    while (true) {
+        auto work = dispatcher_.take_fetch_work(clock_.steady_now(), clock_.system_now());
+        if (work.empty()) {
+            co_await fetch_event_.wait();
+            continue;
+        }
+        bool failed = false;
+        try {
+            if (!connection || !connection->usable()) connection = co_await store::Connection::open(executor_, options);
+            co_await fetch_once(*connection, work);
+        } catch (const store::DatabaseError& error) {
+            spdlog::warn("deliveries wait for the database: {}", error.what());
+            failed = true;
+        }
+        if (failed) {
+            dispatcher_.fetch_failed(work);
+            co_await sleep_for(reconnect_pause);
+        }
+        poke();
+    }
+}
+
+// Each part is taken off `work` when it is answered: what is left after an exception has failed.
+awaitable<void> WorkerLoop::fetch_once(store::Connection& connection, FetchWork& work) {
+    if (!work.endpoints_to_load.empty()) {
+        const auto configs = co_await load_configs(connection, box_, work.endpoints_to_load);
+        dispatcher_.loaded(std::exchange(work.endpoints_to_load, {}), configs);
+    }
+    if (!work.payloads_to_load.empty()) co_await load_missing_payloads(connection, work.payloads_to_load);
+    if (!work.probes.empty() || !work.ordered_probes.empty()) co_await probe(connection, work);
+    while (!work.endings.empty()) {
+        const auto& ending = work.endings.back();
+        std::optional<domain::DeadLetterReason> reason;
+        if (!ending.deleted) reason = domain::DeadLetterReason::endpoint_disabled;
+        const auto ended = co_await store::end_deliveries_of_endpoint(connection, ending.shard, ending.application, ending.endpoint,
+                                                                     reason, ending.except, rows_ended_a_statement);
+        dispatcher_.deliveries_ended(ending.endpoint, ended < rows_ended_a_statement);
+        work.endings.pop_back();
+    }
+    if (!work.shards_to_list.empty()) {
+        dispatcher_.listed(co_await store::list_backlogged_endpoints(connection, work.shards_to_list));
+        work.shards_to_list.clear();
+    }
+}
+
+awaitable<void> WorkerLoop::load_missing_payloads(store::Connection& connection, std::vector<Delivery>& wanted) {
+    std::vector<ApplicationId> applications;
+    std::vector<MessageId> messages;
+    for (const auto& delivery : wanted) {
+        applications.push_back(delivery.application);
+        messages.push_back(delivery.message);
+    }
+    std::unordered_map<MessageId, std::shared_ptr<const std::string>> payloads;
+    for (auto& row : co_await store::load_payloads(connection, std::move(applications), std::move(messages)))
+        payloads.emplace(row.message, std::move(row.payload));
+    for (auto& delivery : wanted) delivery.payload = payloads[delivery.message];
+    dispatcher_.payloads_loaded(std::exchange(wanted, {}));
+    poke();
+}
+
+awaitable<void> WorkerLoop::probe(store::Connection& connection, FetchWork& work) {
+    std::vector<store::DeliveryRow> rows;
+    if (!work.probes.empty()) rows = co_await store::probe_endpoints(connection, work.probes);
+    if (!work.ordered_probes.empty()) {
+        const auto heads = co_await store::probe_ordered_endpoints(connection, work.ordered_probes);
+        rows.insert(rows.end(), heads.begin(), heads.end());
+    }
+    dispatcher_.probed(std::exchange(work.probes, {}), std::exchange(work.ordered_probes, {}), rows, clock_.steady_now(),
+                       clock_.system_now());
+    poke();
+}
+
+// ---- what outcomes say about endpoints
+
+awaitable<void> WorkerLoop::mark() {
+    auto options = options_.connect;
+    options.application_name = "posthorn marks";
+    std::unique_ptr<store::Connection> connection;
+    while (true) {
+        if (marks_.empty()) {
+            co_await mark_event_.wait();
+            continue;
+        }
+        bool failed = false;
+        try {
+            if (!connection || !connection->usable()) connection = co_await store::Connection::open(executor_, options);
+            co_await mark_once(*connection, marks_);
+        } catch (const store::DatabaseError& error) {
+            spdlog::warn("endpoint states wait for the database: {}", error.what());
+            failed = true;
+        }
+        if (failed) co_await sleep_for(reconnect_pause);
+    }
+}
+
+awaitable<void> WorkerLoop::mark_once(store::Connection& connection, EndpointMarks& marks) {
+    // Taken off only when done: a lost connection repeats it, which changes nothing a second time.
+    const auto done = [](auto& list, std::size_t count) { list.erase(list.begin(), list.begin() + static_cast<std::ptrdiff_t>(count)); };
+    if (const auto failing = marks.failing; !failing.empty()) {
+        co_await store::mark_endpoints_failing(connection, failing);
+        done(marks.failing, failing.size());
+    }
+    if (const auto recovered = marks.recovered; !recovered.empty()) {
+        co_await store::mark_endpoints_recovered(connection, recovered);
+        done(marks.recovered, recovered.size());
+    }
+    while (!marks.gone.empty()) {
+        co_await store::disable_endpoint(connection, marks.gone.front(), "gone", std::nullopt);
+        done(marks.gone, 1);
+    }
+    const auto limit = std::chrono::duration_cast<std::chrono::seconds>(options_.dispatcher.disable_after);
+    while (!marks.failed_too_long.empty()) {
+        const auto endpoint = marks.failed_too_long.front();
+        const bool disabled = co_await store::disable_endpoint(connection, endpoint, "failing", limit);
+        done(marks.failed_too_long, 1);
+        if (disabled) continue;
+        // It was changed in between: what it is now decides.
+        for (const auto& config : co_await load_configs(connection, box_, {endpoint})) dispatcher_.apply_config(config);
+    }
+}
+
+}  // namespace posthorn::workers
