@@ -1,9 +1,8 @@
 #include "admin-api/access.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
+#include <fmt/format.h>
 
 #include "admin-api/limits.hpp"
 #include "admin-api/problems.hpp"
@@ -24,7 +23,8 @@ constexpr std::string_view scheme = "Bearer ";
 constexpr std::string_view api_key_prefix = "phk_";
 constexpr std::string_view everything = "*";
 
-// What a customer may do with the token of his own application: all about its endpoints, nothing about the backend's part.
+// What a customer may do with the token of his own application: all about its endpoints, nothing about the
+// backend's part.
 const std::vector<std::string>& application_token_scopes() {
     static const std::vector<std::string> scopes{"application:read", "endpoint:write", "event-type:read",
                                                  "message:read", "replay:write"};
@@ -83,7 +83,8 @@ awaitable<Principal> authenticate(Context& context, const http::Request& request
 }
 
 void require_organization(const Principal& principal) {
-    if (principal.application) throw forbidden("this needs a token of the organization, not of one application");
+    if (principal.application)
+        throw forbidden("this needs a token of the organization, not of one application");
 }
 
 awaitable<std::optional<ApplicationId>> find_application_if_any(Context& context, const Principal& principal,
@@ -115,7 +116,8 @@ awaitable<std::optional<EndpointId>> find_endpoint_if_any(Context& context, Appl
     co_return std::nullopt;
 }
 
-awaitable<EndpointId> find_endpoint(Context& context, ApplicationId application, const http::Request& request) {
+awaitable<EndpointId> find_endpoint(Context& context, ApplicationId application,
+                                    const http::Request& request) {
     const auto found = co_await find_endpoint_if_any(context, application, request);
     if (!found) throw not_found();
     co_return *found;
@@ -123,7 +125,7 @@ awaitable<EndpointId> find_endpoint(Context& context, ApplicationId application,
 
 bool is_known_scope(std::string_view scope) {
     static constexpr std::array<std::string_view, 6> areas{"application", "endpoint", "event-type",
-                                                           "message", "replay", "api-key"};
+                                                           "message",     "replay",   "api-key"};
     if (scope == everything) return true;
     const auto colon = scope.find(':');
     if (colon == std::string_view::npos) return false;

@@ -8,7 +8,8 @@
 
 namespace posthorn::admin {
 
-// API keys that were looked up lately, by their hash. Of one loop. A revoked key works for up to `lifetime` longer.
+// API keys that were looked up lately, by their hash. Of one loop. A revoked key works for up to `lifetime`
+// longer.
 class ApiKeyCache {
 public:
     static constexpr std::chrono::seconds lifetime{2};

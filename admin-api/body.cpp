@@ -1,9 +1,8 @@
 #include "admin-api/body.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <boost/json.hpp>
+#include <fmt/format.h>
 #include <set>
 
 #include "admin-api/limits.hpp"
@@ -35,8 +34,8 @@ std::string_view view(const json::string& text) { return {text.data(), text.size
 
 // The texts of `map` and `nullable_map`: keys and values by their rules.
 template <class Map>
-void read_map(const json::object& object, const MapRule& rule, bool nulls,
-              const Problems::Location& location, Problems& problems, Field<Map>& field) {
+void read_map(const json::object& object, const MapRule& rule, bool nulls, const Problems::Location& location,
+              Problems& problems, Field<Map>& field) {
     if (object.size() > rule.most)
         return problems.add(location, fmt::format("at most {} entries are allowed", rule.most),
                             "value_error.dict.max_items");
@@ -202,8 +201,7 @@ Field<std::vector<std::string>> ObjectReader::texts(std::string_view name, Need 
         return field;
     }
     if (array->size() < rule.fewest || array->size() > rule.most) {
-        problems_.add(location(name),
-                      fmt::format("must have from {} to {} items", rule.fewest, rule.most),
+        problems_.add(location(name), fmt::format("must have from {} to {} items", rule.fewest, rule.most),
                       "value_error.list.items");
         return field;
     }

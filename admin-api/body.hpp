@@ -12,7 +12,8 @@
 
 namespace posthorn::admin {
 
-// The request's body as a JSON object, nested at most limits::body_depth deep. Throws http::ValidationProblem (loc
+// The request's body as a JSON object, nested at most limits::body_depth deep. Throws http::ValidationProblem
+// (loc
 // ["body"]) for anything else.
 boost::json::object parse_body(const http::Request& request);
 
@@ -63,8 +64,8 @@ struct MapRule {
 using StringMap = std::map<std::string, std::string, std::less<>>;
 using NullableStringMap = std::map<std::string, std::optional<std::string>, std::less<>>;
 
-// Reads an object's fields by their rules and notes what is wrong in `problems`, going on to the next field; unknown
-// fields are ignored. The object and the problems outlive the reader.
+// Reads an object's fields by their rules and notes what is wrong in `problems`, going on to the next field;
+// unknown fields are ignored. The object and the problems outlive the reader.
 class ObjectReader {
 public:
     ObjectReader(const boost::json::object& object, Problems& problems,
@@ -74,7 +75,7 @@ public:
     Field<std::int64_t> integer(std::string_view name, Need need, std::int64_t lowest,
                                 std::int64_t highest) const;
     Field<bool> boolean(std::string_view name, Need need) const;
-    Field<SystemTime> time(std::string_view name, Need need) const;                       // RFC 3339
+    Field<SystemTime> time(std::string_view name, Need need) const;                                // RFC 3339
     Field<std::vector<std::string>> texts(std::string_view name, Need need, ListRule rule) const;  // unique
     Field<StringMap> map(std::string_view name, Need need, MapRule rule) const;
     Field<NullableStringMap> nullable_map(std::string_view name, Need need, MapRule rule) const;

@@ -6,11 +6,12 @@
 
 namespace posthorn::admin {
 
-boost::asio::awaitable<void> audit(store::Connection& connection, const Context& context, const Principal& principal,
-                                   std::string action, std::string subject, boost::json::object details) {
+boost::asio::awaitable<void> audit(store::Connection& connection, const Context& context,
+                                   const Principal& principal, std::string action, std::string subject,
+                                   boost::json::object details) {
     co_await store::record_audit(connection, context.clock.system_now(),
-                                 {principal.organization, principal.actor, std::move(action), std::move(subject),
-                                  boost::json::serialize(details)});
+                                 {principal.organization, principal.actor, std::move(action),
+                                  std::move(subject), boost::json::serialize(details)});
 }
 
 }  // namespace posthorn::admin

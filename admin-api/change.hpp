@@ -9,9 +9,11 @@
 
 namespace posthorn::admin {
 
-// Runs body(connection) in a transaction. A unique violation becomes Problem 409: `taken` says what is taken.
+// Runs the coroutine body(connection) in a transaction. A unique violation becomes Problem 409: `taken` says
+// what is taken.
 template <class Body>
-auto change(Context& context, std::string taken, Body body) -> std::invoke_result_t<Body&, store::Connection&> {
+auto change(Context& context, std::string taken, Body body)
+    -> std::invoke_result_t<Body&, store::Connection&> {
     auto connection = co_await context.pool.acquire();
     try {
         co_return co_await store::in_transaction(*connection, [&] { return body(*connection); });
@@ -22,7 +24,8 @@ auto change(Context& context, std::string taken, Body body) -> std::invoke_resul
 }
 
 // A row of the audit log, in the transaction of the change. The details hold no secrets.
-boost::asio::awaitable<void> audit(store::Connection& connection, const Context& context, const Principal& principal,
-                                   std::string action, std::string subject, boost::json::object details = {});
+boost::asio::awaitable<void> audit(store::Connection& connection, const Context& context,
+                                   const Principal& principal, std::string action, std::string subject,
+                                   boost::json::object details = {});
 
 }  // namespace posthorn::admin

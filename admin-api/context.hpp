@@ -14,13 +14,13 @@ namespace posthorn::admin {
 
 // What the routes of one loop work with; outlives its router.
 struct Context {
-    store::Pool& pool;                       // of this loop
-    const Clock& clock;                      // system_now() follows the database's clock
+    store::Pool& pool;   // of this loop
+    const Clock& clock;  // system_now() follows the database's clock
     Secret jwt_secret;
-    const domain::SecretBox& secret_box;     // seals endpoint secrets and headers
-    egress::HostChecker& host_checker;       // of this loop
+    const domain::SecretBox& secret_box;  // seals endpoint secrets and headers
+    egress::HostChecker& host_checker;    // of this loop
     std::chrono::milliseconds request_timeout;
-    ApiKeyCache api_keys = {};               // of this loop
+    ApiKeyCache api_keys = {};  // of this loop
 };
 
 // Adds every route of the admin API.

@@ -10,16 +10,18 @@ using boost::asio::awaitable;
 
 namespace {
 constexpr TextRule reason_rule{.shortest = 1, .longest = 64, .name = true};
-constexpr ListRule event_types_rule{.fewest = 0, .most = limits::event_types_per_endpoint, .item = event_type_rule};
+constexpr ListRule event_types_rule{
+    .fewest = 0, .most = limits::event_types_per_endpoint, .item = event_type_rule};
 
-std::optional<domain::DeadLetterReason> parse_reason(const std::optional<std::string>& text, Problems& problems,
-                                                     Problems::Location location) {
+std::optional<domain::DeadLetterReason> parse_reason(const std::optional<std::string>& text,
+                                                     Problems& problems, Problems::Location location) {
     if (!text) return std::nullopt;
     const auto reason = domain::parse_dead_letter_reason(*text);
     if (!reason)
-        problems.add(std::move(location),
-                     "must be one of: exhausted, endpoint-disabled, gone, expired, aborted-by-receiver, undeliverable",
-                     "value_error.const");
+        problems.add(
+            std::move(location),
+            "must be one of: exhausted, endpoint-disabled, gone, expired, aborted-by-receiver, undeliverable",
+            "value_error.const");
     return reason;
 }
 }  // namespace
@@ -35,8 +37,8 @@ DeadLetterChoice read_dead_letter_choice(const QueryReader& query) {
 DeadLetterChoice read_dead_letter_choice(const ObjectReader& reader) {
     return {.endpoint = reader.text("endpointId", Need::nullable, uid_rule).value,
             .event_types = reader.texts("eventTypes", Need::nullable, event_types_rule).value,
-            .reason = parse_reason(reader.text("reason", Need::nullable, reason_rule).value, reader.problems(),
-                                   reader.location("reason")),
+            .reason = parse_reason(reader.text("reason", Need::nullable, reason_rule).value,
+                                   reader.problems(), reader.location("reason")),
             .after = reader.time("after", Need::nullable).value,
             .before = reader.time("before", Need::nullable).value};
 }
@@ -45,7 +47,6 @@ awaitable<store::DeadLetterFilter> dead_letter_filter(Context& context, const Pr
                                                       const http::Request& request, DeadLetterChoice choice) {
     store::DeadLetterFilter filter{.organization = principal.organization,
                                    .application = principal.application,
-                                   .endpoint = std::nullopt,
                                    .event_types = std::move(choice.event_types),
                                    .reason = choice.reason,
                                    .after = choice.after,
@@ -61,7 +62,8 @@ awaitable<store::DeadLetterFilter> dead_letter_filter(Context& context, const Pr
                      "must be an endpoint's id: a uid is only known within an application", "value_error.id");
         problems.throw_if_any();
     }
-    filter.endpoint = co_await store::find_endpoint_by_uid(context.pool, *filter.application, *choice.endpoint);
+    filter.endpoint =
+        co_await store::find_endpoint_by_uid(context.pool, *filter.application, *choice.endpoint);
     if (!filter.endpoint) throw not_found();
     co_return filter;
 }

@@ -21,9 +21,12 @@ struct DeadLetterChoice {
 DeadLetterChoice read_dead_letter_choice(const QueryReader& query);
 DeadLetterChoice read_dead_letter_choice(const ObjectReader& reader);
 
-// The path's application where it names one, else the principal's organization (of an application's token: that application).
-// Throws Problem 404 for an unknown application or uid, ValidationProblem for a uid without an application.
-boost::asio::awaitable<store::DeadLetterFilter> dead_letter_filter(Context& context, const Principal& principal,
-                                                                   const http::Request& request, DeadLetterChoice choice);
+// The path's application where it names one, else the principal's organization (of an application's token:
+// that application). Throws Problem 404 for an unknown application or uid, ValidationProblem for a uid
+// without an application.
+boost::asio::awaitable<store::DeadLetterFilter> dead_letter_filter(Context& context,
+                                                                   const Principal& principal,
+                                                                   const http::Request& request,
+                                                                   DeadLetterChoice choice);
 
 }  // namespace posthorn::admin

@@ -1,10 +1,9 @@
 #include "admin-api/endpoint_headers.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
 #include <boost/json.hpp>
+#include <fmt/format.h>
 #include <set>
 
 #include "admin-api/limits.hpp"
@@ -17,13 +16,24 @@ namespace json = boost::json;
 namespace {
 
 constexpr std::array<std::string_view, 7> sensitive{
-    "authorization", "cookie", "proxy-authenticate", "proxy-authorization", "www-authenticate",
-    "x-api-key",     "x-auth-token"};
+    "authorization",    "cookie",    "proxy-authenticate", "proxy-authorization",
+    "www-authenticate", "x-api-key", "x-auth-token"};
 
-constexpr std::array<std::string_view, 15> forbidden{
-    "accept-encoding", "connection", "content-encoding", "content-length",    "content-type",
-    "expect",          "host",       "http2-settings",   "keep-alive",        "proxy-connection",
-    "te",              "trailer",    "transfer-encoding", "upgrade",          "user-agent"};
+constexpr std::array<std::string_view, 15> forbidden{"accept-encoding",
+                                                     "connection",
+                                                     "content-encoding",
+                                                     "content-length",
+                                                     "content-type",
+                                                     "expect",
+                                                     "host",
+                                                     "http2-settings",
+                                                     "keep-alive",
+                                                     "proxy-connection",
+                                                     "te",
+                                                     "trailer",
+                                                     "transfer-encoding",
+                                                     "upgrade",
+                                                     "user-agent"};
 constexpr std::array<std::string_view, 2> forbidden_prefixes{"webhook-", "svix-"};
 
 constexpr MapRule headers_rule{
@@ -45,8 +55,8 @@ bool is_forbidden(std::string_view name) {
            });
 }
 
-// Why a header may not be set; empty if it may. HTTP gives the bytes of a value no encoding, so it is ASCII; white space at its
-// ends would be lost on the way.
+// Why a header may not be set; empty if it may. HTTP gives the bytes of a value no encoding, so it is ASCII;
+// white space at its ends would be lost on the way.
 std::string check_header(std::string_view name, std::string_view value) {
     if (!std::all_of(name.begin(), name.end(), is_token_character))
         return "is not a header name (RFC 9110: letters, digits and !#$%&'*+-.^_`|~)";
@@ -108,7 +118,8 @@ Field<NullableStringMap> read_headers(const ObjectReader& reader, Need need, boo
     bool valid = true;
     for (const auto& [name, value] : *field) {
         auto problem = check_header(name, value.value_or(""));
-        if (problem.empty() && !seen.insert(name).second) problem = "is there twice (names compare without case)";
+        if (problem.empty() && !seen.insert(name).second)
+            problem = "is there twice (names compare without case)";
         if (problem.empty()) continue;
         auto location = reader.location("headers");
         location.push_back(name);
@@ -130,7 +141,8 @@ void patch_headers(EndpointHeaders& headers, const NullableStringMap& given, Pro
         if (value) headers.emplace(name, *value);
     }
     if (headers.size() > limits::headers_per_endpoint)
-        problems.add({"body", "headers"}, fmt::format("at most {} headers are allowed", limits::headers_per_endpoint),
+        problems.add({"body", "headers"},
+                     fmt::format("at most {} headers are allowed", limits::headers_per_endpoint),
                      "value_error.dict.max_items");
 }
 

@@ -20,7 +20,8 @@ Field<StringMap> read_metadata(const ObjectReader& reader) {
 
 Field<std::int32_t> read_rate(const ObjectReader& reader) {
     const auto read = [&](std::string_view name) {
-        return reader.integer(name, Need::nullable, limits::lowest_rate_per_second, limits::highest_rate_per_second);
+        return reader.integer(name, Need::nullable, limits::lowest_rate_per_second,
+                              limits::highest_rate_per_second);
     };
     const auto newer = read("throttleRate"), older = read("rateLimit");
     if (newer.mentioned && older.mentioned && newer.value != older.value)
@@ -37,6 +38,8 @@ std::string to_json_text(const StringMap& map) {
     return json::serialize(object);
 }
 
-json::value from_json_text(std::string_view text) { return json::parse(json::string_view(text.data(), text.size())); }
+json::value from_json_text(std::string_view text) {
+    return json::parse(json::string_view(text.data(), text.size()));
+}
 
 }  // namespace posthorn::admin

@@ -1,5 +1,5 @@
 #pragma once
-#include <boost/json/value.hpp>
+#include <boost/json/value_from.hpp>
 #include <optional>
 #include <string>
 
@@ -12,7 +12,8 @@ namespace posthorn::admin {
 
 inline constexpr TextRule uid_rule{.shortest = 1, .longest = limits::uid_characters, .name = true};
 inline constexpr TextRule description_rule{.shortest = 0, .longest = limits::description_characters};
-inline constexpr TextRule event_type_rule{.shortest = 1, .longest = limits::event_type_characters, .name = true};
+inline constexpr TextRule event_type_rule{
+    .shortest = 1, .longest = limits::event_type_characters, .name = true};
 inline constexpr TextRule channel_rule{.shortest = 1, .longest = limits::channel_characters, .name = true};
 
 // A uid must not read as an id of its kind: it could never be asked for.

@@ -3,8 +3,8 @@
 #include <cstddef>
 #include <cstdint>
 
-// Every limit of the admin API. What the compatible API's schema names is kept; the others bound what one client
-// can make us store. Characters are Unicode code points.
+// Every limit of the admin API. What the compatible API's schema names is kept; the others bound what one
+// client can make us store. Characters are Unicode code points.
 namespace posthorn::admin::limits {
 
 inline constexpr std::size_t body_depth = 32;  // nested JSON arrays and objects

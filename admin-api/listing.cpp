@@ -25,7 +25,8 @@ http::Response listing_response(std::vector<std::string> items, const std::optio
         data += item;
     }
     data += ']';
-    const json::object rest{{"iterator", or_null(iterator)}, {"prevIterator", or_null(previous)}, {"done", done}};
+    const json::object rest{
+        {"iterator", or_null(iterator)}, {"prevIterator", or_null(previous)}, {"done", done}};
     http::Response response;
     response.body = with_raw_member(rest, "data", data);
     return response;

@@ -2,7 +2,9 @@
 
 #include "admin-api/fields.hpp"
 #include "admin-api/listing.hpp"
+#include "admin-api/problems.hpp"
 #include "base/timestamp.hpp"
+#include "domain/endpoint_filter.hpp"
 
 namespace posthorn::admin {
 
@@ -12,11 +14,12 @@ namespace json = boost::json;
 namespace {
 constexpr std::string_view content_left_out = "{}";
 constexpr std::string_view content_expunged = R"({"expired":true})";
-constexpr ListRule event_types_rule{.fewest = 0, .most = limits::event_types_per_endpoint, .item = event_type_rule};
+constexpr ListRule event_types_rule{
+    .fewest = 0, .most = limits::event_types_per_endpoint, .item = event_type_rule};
 }  // namespace
 
-awaitable<store::MessageRow> find_message(Context& context, ApplicationId application, const http::Request& request,
-                                          bool with_payload) {
+awaitable<store::MessageRow> find_message(Context& context, ApplicationId application,
+                                          const http::Request& request, bool with_payload) {
     const auto& key = request.parameter("msg_id");
     if (!domain::is_valid_name(key, limits::uid_characters)) throw not_found();
     auto message = co_await store::find_message(context.pool, application, key, with_payload);

@@ -15,7 +15,8 @@ boost::asio::awaitable<store::MessageRow> find_message(Context& context, Applica
                                                        const http::Request& request, bool with_payload);
 
 // As the compatible API has it, with further members before the payload, which is as it was submitted.
-std::string message_text(const store::MessageRow& message, bool with_content, boost::json::object further = {});
+std::string message_text(const store::MessageRow& message, bool with_content,
+                         boost::json::object further = {});
 
 void add_status(boost::json::object& object, store::MessageStatus status);
 

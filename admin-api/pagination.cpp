@@ -28,7 +28,8 @@ PageParameters read_page_parameters(const QueryReader& query, Order order) {
 
 Page<std::string> read_name_page(const QueryReader& query, Order order, std::size_t longest) {
     auto given = read_page_parameters(query, order);
-    if (given.iterator && !domain::is_valid_name(*given.iterator, longest)) add_bad_iterator(query.problems());
+    if (given.iterator && !domain::is_valid_name(*given.iterator, longest))
+        add_bad_iterator(query.problems());
     return {given.limit, given.order, given.backwards, std::move(given.iterator)};
 }
 

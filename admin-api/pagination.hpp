@@ -13,9 +13,10 @@ namespace posthorn::admin {
 
 enum class Order { ascending, descending };
 
-// A page that is asked for by `limit`, `iterator` and `order`. An iterator is the key of the last item of the page before; with
-// a leading "-" it is that of the first item of the page after the one wanted. Because a page is bounded by a key and
-// not by a count, rows that arrive or go meanwhile neither repeat nor hide others.
+// A page that is asked for by `limit`, `iterator` and `order`. An iterator is the key of the last item of the
+// page before; with a leading "-" it is that of the first item of the page after the one wanted. Because a
+// page is bounded by a key and not by a count, rows that arrive or go meanwhile neither repeat nor hide
+// others.
 template <class Key>
 struct Page {
     std::int64_t limit = 0;
@@ -63,8 +64,8 @@ store::Scan scan_of(const Page<Id<Tag>>& page) {
     return {bound, page.scan_descending(), page.scan_limit()};
 }
 
-// The answer {data, iterator, prevIterator, done}. `rows` are the scan's, in the order they were walked through; key_of gives
-// an item's key as text, to_json the item.
+// The answer {data, iterator, prevIterator, done}. `rows` are the scan's, in the order they were walked
+// through; key_of gives an item's key as text, to_json the item.
 template <class Key, class Row, class KeyOf, class ToJson>
 http::Response page_response(const Page<Key>& page, std::vector<Row> rows, KeyOf key_of, ToJson to_json) {
     const auto limit = static_cast<std::size_t>(page.limit);

@@ -8,9 +8,9 @@
 namespace posthorn::admin {
 
 // The answers that several routes give.
-http::Problem not_found();                       // 404
-http::Problem conflict(std::string detail);      // 409
-http::Problem forbidden(std::string detail);     // 403
+http::Problem not_found();                          // 404
+http::Problem conflict(std::string detail);         // 409
+http::Problem forbidden(std::string detail);        // 403
 http::Problem unauthenticated(std::string detail);  // 401
 
 // Everything that is wrong with one request, answered together.

@@ -1,10 +1,9 @@
 #include "admin-api/query.hpp"
 
-#include <fmt/format.h>
-#include <fmt/ranges.h>
-
 #include <algorithm>
 #include <charconv>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "base/timestamp.hpp"
 

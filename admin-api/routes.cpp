@@ -4,7 +4,8 @@ namespace posthorn::admin {
 
 void add_route(http::Router& router, Context& context, http::Method method, std::string_view pattern,
                RouteHandler handler) {
-    router.add(method, pattern, [&context, handler](http::Request& request) { return handler(context, request); });
+    router.add(method, pattern,
+               [&context, handler](http::Request& request) { return handler(context, request); });
 }
 
 void add_routes(http::Router& router, Context& context) {

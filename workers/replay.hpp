@@ -12,8 +12,9 @@ struct ReplayOptions {
     std::chrono::milliseconds look_interval{1'000};  // how often an idle runner looks for jobs
 };
 
-// Works off the stored replay jobs, one small transaction after another, apart from live traffic: it feeds the table, and the
-// dispatchers take it from there. One a process is enough; all processes together share the jobs.
+// Works off the stored replay jobs, one small transaction after another, apart from live traffic: it feeds
+// the table, and the dispatchers take it from there. One a process is enough; all processes together share
+// the jobs.
 class ReplayRunner {
 public:
     // The pool is the runner's loop's and outlives it; one connection of it is used while there is work.

@@ -1,10 +1,9 @@
 #include "workers/retention.hpp"
 
-#include <fmt/ranges.h>
-#include <spdlog/spdlog.h>
-
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <fmt/ranges.h>
+#include <spdlog/spdlog.h>
 
 #include "store/retention.hpp"
 
@@ -42,7 +41,8 @@ awaitable<void> RetentionKeeper::run() {
 awaitable<milliseconds> RetentionKeeper::keep() {
     try {
         const auto connection = co_await store::Connection::open(executor_, database_);
-        if (const auto report = co_await store::apply_retention(*connection, options_.retention)) log_report(*report);
+        if (const auto report = co_await store::apply_retention(*connection, options_.retention))
+            log_report(*report);
         co_return options_.interval;
     } catch (const store::DatabaseError& error) {
         spdlog::warn("retention will try again: {}", error.what());

@@ -13,12 +13,13 @@ struct RetentionOptions {
     std::chrono::milliseconds retry_interval{std::chrono::minutes(1)};  // after a failure
 };
 
-// Makes partitions ahead of time and drops what is older than the retention: at start, then once an hour. Every process has
-// one; the database sees to it that only one is at work.
+// Makes partitions ahead of time and drops what is older than the retention: at start, then once an hour.
+// Every process has one; the database sees to it that only one is at work.
 class RetentionKeeper {
 public:
     // Each round opens a connection of its own: it can take minutes.
-    RetentionKeeper(boost::asio::any_io_executor executor, store::ConnectOptions database, RetentionOptions options);
+    RetentionKeeper(boost::asio::any_io_executor executor, store::ConnectOptions database,
+                    RetentionOptions options);
 
     boost::asio::awaitable<void> run();  // until cancelled
 

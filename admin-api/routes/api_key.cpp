@@ -19,7 +19,8 @@ namespace json = boost::json;
 namespace {
 
 constexpr TextRule name_rule{.shortest = 1, .longest = limits::name_characters};
-constexpr ListRule scopes_rule{.fewest = 1, .most = limits::scopes_per_api_key, .item = {.shortest = 1, .longest = 64}};
+constexpr ListRule scopes_rule{
+    .fewest = 1, .most = limits::scopes_per_api_key, .item = {.shortest = 1, .longest = 64}};
 constexpr std::size_t key_bytes = 32;
 
 json::object to_json(const store::ApiKey& key) {
@@ -28,7 +29,8 @@ json::object to_json(const store::ApiKey& key) {
             {"scopes", json::value_from(key.scopes)},
             {"applicationId", key.application ? json::value(key.application->str()) : json::value(nullptr)},
             {"createdAt", format_timestamp(key.created_at)},
-            {"expiresAt", key.expires_at ? json::value(format_timestamp(*key.expires_at)) : json::value(nullptr)}};
+            {"expiresAt",
+             key.expires_at ? json::value(format_timestamp(*key.expires_at)) : json::value(nullptr)}};
 }
 
 awaitable<Principal> authenticate_owner(Context& context, const http::Request& request, bool write) {
@@ -42,12 +44,14 @@ void check_scopes(const Principal& principal, const std::vector<std::string>& sc
     for (std::size_t i = 0; i < scopes.size(); ++i) {
         const Problems::Location location{"body", "scopes", std::to_string(i)};
         if (!is_known_scope(scopes[i]))
-            problems.add(location,
-                         "must be \"*\" or <area>:read or <area>:write, with an area of application, endpoint, "
-                         "event-type, message, replay, api-key",
-                         "value_error.scope");
+            problems.add(
+                location,
+                "must be \"*\" or <area>:read or <area>:write, with an area of application, endpoint, "
+                "event-type, message, replay, api-key",
+                "value_error.scope");
         else if (!covers(principal, scopes[i]))
-            problems.add(location, "is more than the key that is used for this request may do", "value_error.scope");
+            problems.add(location, "is more than the key that is used for this request may do",
+                         "value_error.scope");
     }
 }
 
@@ -57,11 +61,13 @@ awaitable<std::optional<ApplicationId>> read_application(Context& context, const
     const auto found =
         id ? co_await store::find_application(context.pool, principal.organization, *id)
            : co_await store::find_application_by_uid(context.pool, principal.organization, std::move(key));
-    if (!found) problems.add({"body", "applicationId"}, "there is no such application", "value_error.not_found");
+    if (!found)
+        problems.add({"body", "applicationId"}, "there is no such application", "value_error.not_found");
     co_return found;
 }
 
-awaitable<store::ApiKey> read_key(Context& context, const Principal& principal, const http::Request& request) {
+awaitable<store::ApiKey> read_key(Context& context, const Principal& principal,
+                                  const http::Request& request) {
     Problems problems;
     const auto body = parse_body(request);
     const ObjectReader reader(body, problems);
@@ -83,18 +89,30 @@ awaitable<store::ApiKey> read_key(Context& context, const Principal& principal, 
     co_return key;
 }
 
+awaitable<store::ApiKey> insert(store::Connection& connection, const Context& context,
+                                const Principal& principal, const store::ApiKey& key,
+                                const std::string& hash) {
+    auto stored = co_await store::insert_api_key(connection, key, hash);
+    co_await audit(connection, context, principal, "api_key.create", key.id.str(),
+                   {{"name", key.name}, {"scopes", json::value_from(key.scopes)}});
+    co_return stored;
+}
+
+awaitable<void> revoke(store::Connection& connection, const Context& context, const Principal& principal,
+                       ApiKeyId id) {
+    if (!co_await store::revoke_api_key(connection, principal.organization, id)) throw not_found();
+    co_await audit(connection, context, principal, "api_key.revoke", id.str());
+}
+
 // The answer is the only place where the key itself is ever seen.
 awaitable<http::Response> create_api_key(Context& context, http::Request& request) {
     const auto principal = co_await authenticate_owner(context, request, true);
     const auto key = co_await read_key(context, principal, request);
     const Secret text("phk_" + base64url_encode(random_bytes(key_bytes)));
-    const auto stored =
-        co_await change(context, {}, [&](store::Connection& connection) -> awaitable<store::ApiKey> {
-            auto written = co_await store::insert_api_key(connection, key, sha256(text.reveal()));
-            co_await audit(connection, context, principal, "api_key.create", key.id.str(),
-                           {{"name", key.name}, {"scopes", json::value_from(key.scopes)}});
-            co_return written;
-        });
+    const auto hash = sha256(text.reveal());
+    const auto stored = co_await change(context, {}, [&](store::Connection& connection) {
+        return insert(connection, context, principal, key, hash);
+    });
     auto answer = to_json(stored);
     answer["key"] = text.reveal();
     co_return http::json_response(201, answer);
@@ -106,7 +124,8 @@ awaitable<http::Response> list_api_keys(Context& context, http::Request& request
     const auto page = read_page<ApiKeyId>(QueryReader(request, problems), Order::ascending);
     problems.throw_if_any();
     auto rows = co_await store::list_api_keys(context.pool, principal.organization, scan_of(page));
-    co_return page_response(page, std::move(rows), [](const store::ApiKey& row) { return row.id.str(); }, to_json);
+    co_return page_response(
+        page, std::move(rows), [](const store::ApiKey& row) { return row.id.str(); }, to_json);
 }
 
 // Takes effect everywhere within ApiKeyCache::lifetime.
@@ -114,9 +133,8 @@ awaitable<http::Response> revoke_api_key(Context& context, http::Request& reques
     const auto principal = co_await authenticate_owner(context, request, true);
     const auto id = ApiKeyId::parse(request.parameter("key_id"));
     if (!id) throw not_found();
-    co_await change(context, {}, [&](store::Connection& connection) -> awaitable<void> {
-        if (!co_await store::revoke_api_key(connection, principal.organization, *id)) throw not_found();
-        co_await audit(connection, context, principal, "api_key.revoke", id->str());
+    co_await change(context, {}, [&](store::Connection& connection) {
+        return revoke(connection, context, principal, *id);
     });
     co_return http::empty_response(204);
 }

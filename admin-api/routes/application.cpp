@@ -1,10 +1,11 @@
+#include "store/application.hpp"
+
 #include <boost/json.hpp>
 
 #include "admin-api/change.hpp"
 #include "admin-api/fields.hpp"
 #include "admin-api/pagination.hpp"
 #include "admin-api/routes.hpp"
-#include "store/application.hpp"
 #include "store/endpoint.hpp"
 #include "store/endpoint_change.hpp"
 
@@ -57,35 +58,45 @@ void patch(store::Application& application, const ApplicationFields& fields) {
     if (fields.metadata) application.metadata = to_json_text(*fields.metadata);
 }
 
+awaitable<store::Application> insert(store::Connection& connection, const Context& context,
+                                     const Principal& principal, const store::Application& application) {
+    auto stored = co_await store::insert_application(connection, principal.organization, application);
+    co_await audit(connection, context, principal, "application.create", stored.id.str());
+    co_return stored;
+}
+
 awaitable<store::Application> create(Context& context, const Principal& principal, ApplicationFields fields) {
     store::Application application;
     application.id = ApplicationId::make(context.clock.system_now());
     replace(application, fields);
-    co_return co_await change(
-        context, std::string(uid_taken), [&](store::Connection& connection) -> awaitable<store::Application> {
-            auto stored = co_await store::insert_application(connection, principal.organization, application);
-            co_await audit(connection, context, principal, "application.create", stored.id.str());
-            co_return stored;
-        });
+    co_return co_await change(context, std::string(uid_taken), [&](store::Connection& connection) {
+        return insert(connection, context, principal, application);
+    });
 }
 
 template <class Apply>
-awaitable<store::Application> modify(Context& context, const Principal& principal, ApplicationId id, Apply apply) {
-    co_return co_await change(
-        context, std::string(uid_taken), [&](store::Connection& connection) -> awaitable<store::Application> {
-            auto application =
-                co_await store::load_application_for_update(connection, principal.organization, id);
-            if (!application) throw not_found();
-            const auto rate_before = application->rate_limit;
-            apply(*application);
-            const auto stored =
-                co_await store::update_application(connection, principal.organization, std::move(*application));
-            if (!stored) throw not_found();
-            if (stored->rate_limit != rate_before)
-                co_await store::record_endpoint_changes(connection, co_await store::list_endpoint_ids(connection, id));
-            co_await audit(connection, context, principal, "application.update", id.str());
-            co_return *stored;
-        });
+awaitable<store::Application> update(store::Connection& connection, const Context& context,
+                                     const Principal& principal, ApplicationId id, const Apply& apply) {
+    auto application = co_await store::load_application_for_update(connection, principal.organization, id);
+    if (!application) throw not_found();
+    const auto rate_before = application->rate_limit;
+    apply(*application);
+    const auto stored =
+        co_await store::update_application(connection, principal.organization, std::move(*application));
+    if (!stored) throw not_found();
+    if (stored->rate_limit != rate_before)
+        co_await store::record_endpoint_changes(connection,
+                                                co_await store::list_endpoint_ids(connection, id));
+    co_await audit(connection, context, principal, "application.update", id.str());
+    co_return *stored;
+}
+
+template <class Apply>
+awaitable<store::Application> modify(Context& context, const Principal& principal, ApplicationId id,
+                                     Apply apply) {
+    co_return co_await change(context, std::string(uid_taken), [&](store::Connection& connection) {
+        return update(connection, context, principal, id, apply);
+    });
 }
 
 awaitable<http::Response> create_application(Context& context, http::Request& request) {
@@ -101,7 +112,8 @@ awaitable<http::Response> create_application(Context& context, http::Request& re
             const auto id =
                 co_await store::find_application_by_uid(context.pool, principal.organization, *fields.uid);
             const auto existing =
-                id ? co_await store::load_application(context.pool, principal.organization, *id) : std::nullopt;
+                id ? co_await store::load_application(context.pool, principal.organization, *id)
+                   : std::nullopt;
             if (existing) co_return http::json_response(200, to_json(*existing));
         }
         try {
@@ -151,7 +163,8 @@ awaitable<http::Response> put_application(Context& context, http::Request& reque
         }
         if (ApplicationId::parse(key)) throw not_found();
         check_text(key, uid_rule, {"path", "app_id"}, problems);
-        if (fields.uid.value != key) problems.add({"body", "uid"}, "must be the path's uid where that is new");
+        if (fields.uid.value != key)
+            problems.add({"body", "uid"}, "must be the path's uid where that is new");
         problems.throw_if_any();
         try {
             co_return http::json_response(201, to_json(co_await create(context, principal, fields)));
@@ -172,18 +185,23 @@ awaitable<http::Response> patch_application(Context& context, http::Request& req
     co_return http::json_response(200, to_json(stored));
 }
 
+awaitable<std::vector<EndpointId>> delete_with_endpoints(store::Connection& connection,
+                                                         const Context& context, const Principal& principal,
+                                                         ApplicationId id) {
+    if (!co_await store::delete_application(connection, principal.organization, id)) throw not_found();
+    auto endpoints = co_await store::delete_endpoints_of_application(connection, id);
+    co_await store::record_endpoint_changes(connection, endpoints);
+    co_await audit(connection, context, principal, "application.delete", id.str());
+    co_return endpoints;
+}
+
 // Its endpoints go with it, and nothing more is sent to them once this is answered (I6).
 awaitable<http::Response> delete_application(Context& context, http::Request& request) {
     const auto principal = co_await authenticate(context, request, {"application", true});
     const auto id = co_await find_application(context, principal, request);
-    const auto endpoints = co_await change(
-        context, {}, [&](store::Connection& connection) -> awaitable<std::vector<EndpointId>> {
-            if (!co_await store::delete_application(connection, principal.organization, id)) throw not_found();
-            auto deleted = co_await store::delete_endpoints_of_application(connection, id);
-            co_await store::record_endpoint_changes(connection, deleted);
-            co_await audit(connection, context, principal, "application.delete", id.str());
-            co_return deleted;
-        });
+    const auto endpoints = co_await change(context, {}, [&](store::Connection& connection) {
+        return delete_with_endpoints(connection, context, principal, id);
+    });
     co_await store::await_acknowledged(context.pool, endpoints);
     co_return http::empty_response(204);
 }

@@ -26,18 +26,18 @@ constexpr std::chrono::days default_stats_range{28};
 constexpr std::chrono::days longest_stats_range{92};
 
 json::object to_json(const store::AttemptRow& attempt, bool with_content) {
-    json::object object{
-        {"id", attempt.id.str()},
-        {"msgId", attempt.message.str()},
-        {"endpointId", attempt.endpoint.str()},
-        {"url", attempt.url},
-        {"response", ""},
-        {"responseStatusCode", attempt.status_code},
-        {"responseDurationMs", attempt.duration.count()},
-        {"triggerType", attempt.manual ? 1 : 0},
-        {"timestamp", format_timestamp(uuid_v7_time(attempt.id.value))}};
+    json::object object{{"id", attempt.id.str()},
+                        {"msgId", attempt.message.str()},
+                        {"endpointId", attempt.endpoint.str()},
+                        {"url", attempt.url},
+                        {"response", ""},
+                        {"responseStatusCode", attempt.status_code},
+                        {"responseDurationMs", attempt.duration.count()},
+                        {"triggerType", attempt.manual ? 1 : 0},
+                        {"timestamp", format_timestamp(uuid_v7_time(attempt.id.value))}};
     if (with_content)
-        object["response"] = attempt.response ? to_valid_utf8(*attempt.response) : std::string(response_expunged);
+        object["response"] =
+            attempt.response ? to_valid_utf8(*attempt.response) : std::string(response_expunged);
     add_status(object, attempt.succeeded ? store::MessageStatus::success : store::MessageStatus::fail);
     return object;
 }
@@ -66,8 +66,8 @@ struct AttemptQuery {
 AttemptQuery read_attempt_query(const http::Request& request) {
     Problems problems;
     const QueryReader query(request, problems);
-    AttemptQuery wanted{read_page<AttemptId>(query, Order::descending), read_message_query(query), read_status(query),
-                        std::nullopt, query.text("endpoint_id", uid_rule)};
+    AttemptQuery wanted{read_page<AttemptId>(query, Order::descending), read_message_query(query),
+                        read_status(query), std::nullopt, query.text("endpoint_id", uid_rule)};
     if (const auto hundreds = query.choice("status_code_class", {"0", "100", "200", "300", "400", "500"}))
         wanted.status_code_class = static_cast<int>(*hundreds) * 100;
     problems.throw_if_any();
@@ -77,7 +77,9 @@ AttemptQuery read_attempt_query(const http::Request& request) {
 http::Response answer(const AttemptQuery& wanted, store::Listing<store::AttemptRow> listing) {
     return listing_response(
         wanted.page, std::move(listing), [](const store::AttemptRow& row) { return row.id.str(); },
-        [&](const store::AttemptRow& row) { return json::serialize(to_json(row, wanted.message.with_content)); });
+        [&](const store::AttemptRow& row) {
+            return json::serialize(to_json(row, wanted.message.with_content));
+        });
 }
 
 bool matches(const store::MessageFilter& filter, const store::MessageRow& message) {
@@ -102,9 +104,9 @@ awaitable<http::Response> list_attempts_by_endpoint(Context& context, http::Requ
     const auto endpoint = co_await find_endpoint(context, application, request);
     const auto wanted = read_attempt_query(request);
     if (wanted.matches_nothing()) co_return answer(wanted, {});
-    co_return answer(wanted, co_await store::list_attempts_of_endpoint(context.pool, application, endpoint,
-                                                                       wanted.range(), wanted.filter(),
-                                                                       wanted.message.with_content));
+    co_return answer(
+        wanted, co_await store::list_attempts_of_endpoint(context.pool, application, endpoint, wanted.range(),
+                                                          wanted.filter(), wanted.message.with_content));
 }
 
 awaitable<http::Response> list_attempts_by_message(Context& context, http::Request& request) {
@@ -115,9 +117,9 @@ awaitable<http::Response> list_attempts_by_message(Context& context, http::Reque
     auto filter = wanted.filter();
     if (wanted.endpoint) filter.endpoint = co_await resolve_endpoint(context, application, *wanted.endpoint);
     if (wanted.matches_nothing() || !matches(wanted.message.filter, message)) co_return answer(wanted, {});
-    co_return answer(wanted,
-                     co_await store::list_attempts_of_message(context.pool, application, message.id, wanted.range(),
-                                                              filter, wanted.message.with_content));
+    co_return answer(wanted, co_await store::list_attempts_of_message(context.pool, application, message.id,
+                                                                      wanted.range(), filter,
+                                                                      wanted.message.with_content));
 }
 
 AttemptId attempt_of(const http::Request& request) {
@@ -130,7 +132,8 @@ awaitable<http::Response> get_attempt(Context& context, http::Request& request) 
     const auto principal = co_await authenticate(context, request, {"message", false});
     const auto application = co_await find_application(context, principal, request);
     const auto message = co_await find_message(context, application, request, false);
-    const auto attempt = co_await store::find_attempt(context.pool, application, message.id, attempt_of(request));
+    const auto attempt =
+        co_await store::find_attempt(context.pool, application, message.id, attempt_of(request));
     if (!attempt) throw not_found();
     co_return http::json_response(200, to_json(*attempt, true));
 }
@@ -176,7 +179,8 @@ awaitable<http::Response> list_attempted_destinations(Context& context, http::Re
     Problems problems;
     const auto page = read_page<EndpointId>(QueryReader(request, problems), Order::descending);
     problems.throw_if_any();
-    auto rows = co_await store::list_attempted_destinations(context.pool, application, message.id, scan_of(page));
+    auto rows =
+        co_await store::list_attempted_destinations(context.pool, application, message.id, scan_of(page));
     co_return page_response(
         page, std::move(rows), [](const store::AttemptedDestinationRow& row) { return row.id.str(); },
         [](const store::AttemptedDestinationRow& row) { return to_json(row); });
@@ -193,8 +197,8 @@ awaitable<http::Response> list_attempted_messages(Context& context, http::Reques
     const auto status = read_status(query);
     problems.throw_if_any();
     auto listing = co_await store::list_attempted_messages(context.pool, application, endpoint,
-                                                           range_of(page, wanted.after, wanted.before), wanted.filter,
-                                                           status, wanted.with_content);
+                                                           range_of(page, wanted.after, wanted.before),
+                                                           wanted.filter, status, wanted.with_content);
     co_return listing_response(
         page, std::move(listing), [](const store::AttemptedMessageRow& row) { return row.message.id.str(); },
         [&](const store::AttemptedMessageRow& row) {

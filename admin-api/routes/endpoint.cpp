@@ -1,3 +1,5 @@
+#include "store/endpoint.hpp"
+
 #include <boost/json.hpp>
 
 #include "admin-api/change.hpp"
@@ -8,7 +10,6 @@
 #include "domain/endpoint_url.hpp"
 #include "domain/signature.hpp"
 #include "store/application.hpp"
-#include "store/endpoint.hpp"
 #include "store/endpoint_change.hpp"
 #include "store/endpoint_secret.hpp"
 
@@ -22,7 +23,8 @@ namespace {
 constexpr std::string_view uid_taken = "another endpoint of the application has this uid";
 constexpr TextRule url_rule{.shortest = 1, .longest = limits::url_characters};
 constexpr TextRule secret_rule{.shortest = 1, .longest = 128};
-constexpr ListRule event_types_rule{.fewest = 1, .most = limits::event_types_per_endpoint, .item = event_type_rule};
+constexpr ListRule event_types_rule{
+    .fewest = 1, .most = limits::event_types_per_endpoint, .item = event_type_rule};
 constexpr ListRule channels_rule{.fewest = 1, .most = limits::channels_per_endpoint, .item = channel_rule};
 
 json::object to_json(const store::Endpoint& endpoint) {
@@ -65,9 +67,10 @@ awaitable<void> check_url(Context& context, EndpointFields& fields, Problems& pr
     auto& url = std::get<domain::EndpointUrl>(parsed);
     // A name that does not resolve yet is accepted: every attempt checks again.
     if (co_await context.host_checker.check(url.host) == egress::HostCheck::refused)
-        problems.add({"body", "url"},
-                     "points to an address that is not public; the operator can allow it (POSTHORN_ALLOW_NETWORKS)",
-                     "value_error.url.address");
+        problems.add(
+            {"body", "url"},
+            "points to an address that is not public; the operator can allow it (POSTHORN_ALLOW_NETWORKS)",
+            "value_error.url.address");
     fields.url.value = std::move(url.text);
 }
 
@@ -95,8 +98,8 @@ EndpointFields read_fields(const http::Request& request, Problems& problems, Nee
             .headers = read_headers(reader, Need::optional, false)};
 }
 
-// For POST and PUT: what is not mentioned gets its default; but http2 and ordered stay, since a client that was written for the
-// compatible API does not know of them.
+// For POST and PUT: what is not mentioned gets its default; but http2 and ordered stay, since a client that
+// was written for the compatible API does not know of them.
 void replace(store::Endpoint& endpoint, const EndpointFields& fields) {
     endpoint.url = *fields.url;
     endpoint.uid = fields.uid.value;
@@ -123,7 +126,8 @@ void patch(store::Endpoint& endpoint, const EndpointFields& fields) {
     if (fields.metadata) endpoint.metadata = to_json_text(*fields.metadata);
 }
 
-// Another host, or the same one without TLS any more, must not get credentials that were meant for the old URL.
+// Another host, or the same one without TLS any more, must not get credentials that were meant for the old
+// URL.
 bool goes_elsewhere(const std::string& before, const std::string& after) {
     const auto old_url = domain::parse_endpoint_url(before), new_url = domain::parse_endpoint_url(after);
     const auto* from = std::get_if<domain::EndpointUrl>(&old_url);
@@ -163,43 +167,53 @@ std::string new_secret(const Context& context, EndpointId endpoint, const Endpoi
     return context.secret_box.seal(endpoint, key.text().reveal());
 }
 
+awaitable<store::Endpoint> insert(store::Connection& connection, const Context& context,
+                                  const Principal& principal, ApplicationId application,
+                                  const store::Endpoint& endpoint, const std::string& sealed_secret) {
+    if (!co_await store::lock_application(connection, principal.organization, application)) throw not_found();
+    auto stored = co_await store::insert_endpoint(connection, principal.organization, application, endpoint);
+    co_await store::insert_endpoint_secret(connection, stored.id,
+                                           EndpointSecretId::make(context.clock.system_now()), sealed_secret);
+    co_await store::record_endpoint_changes(connection, {stored.id});
+    co_await audit(connection, context, principal, "endpoint.create", stored.id.str(),
+                   {{"application", application.str()}});
+    co_return stored;
+}
+
 awaitable<store::Endpoint> create(Context& context, const Principal& principal, ApplicationId application,
                                   EndpointFields fields) {
     const auto endpoint = new_endpoint(context, fields);
     const auto sealed_secret = new_secret(context, endpoint.id, fields);
-    co_return co_await change(
-        context, std::string(uid_taken), [&](store::Connection& connection) -> awaitable<store::Endpoint> {
-            if (!co_await store::lock_application(connection, principal.organization, application)) throw not_found();
-            auto stored =
-                co_await store::insert_endpoint(connection, principal.organization, application, endpoint);
-            co_await store::insert_endpoint_secret(connection, stored.id,
-                                                   EndpointSecretId::make(context.clock.system_now()), sealed_secret);
-            co_await store::record_endpoint_changes(connection, {stored.id});
-            co_await audit(connection, context, principal, "endpoint.create", stored.id.str(),
-                           {{"application", application.str()}});
-            co_return stored;
-        });
+    co_return co_await change(context, std::string(uid_taken), [&](store::Connection& connection) {
+        return insert(connection, context, principal, application, endpoint, sealed_secret);
+    });
+}
+
+template <class Apply>
+awaitable<store::Endpoint> update(store::Connection& connection, const Context& context,
+                                  const Principal& principal, ApplicationId application, EndpointId id,
+                                  const Apply& apply) {
+    const auto before = co_await store::load_endpoint_for_update(connection, application, id);
+    if (!before) throw not_found();
+    auto after = *before;
+    apply(after);
+    settle(context, *before, after);
+    const auto written = co_await store::update_endpoint(connection, application, after);
+    if (!written) throw not_found();
+    if (before->ordered != after.ordered)
+        co_await store::mark_deliveries_ordered(connection, application, id, after.ordered);
+    co_await store::record_endpoint_changes(connection, {id});
+    co_await audit(connection, context, principal, "endpoint.update", id.str(),
+                   {{"application", application.str()}, {"disabled", after.disabled}});
+    co_return *written;
 }
 
 template <class Apply>
 awaitable<store::Endpoint> modify(Context& context, const Principal& principal, ApplicationId application,
                                   EndpointId id, Apply apply) {
-    auto stored = co_await change(
-        context, std::string(uid_taken), [&](store::Connection& connection) -> awaitable<store::Endpoint> {
-            const auto before = co_await store::load_endpoint_for_update(connection, application, id);
-            if (!before) throw not_found();
-            auto after = *before;
-            apply(after);
-            settle(context, *before, after);
-            const auto written = co_await store::update_endpoint(connection, application, after);
-            if (!written) throw not_found();
-            if (before->ordered != after.ordered)
-                co_await store::mark_deliveries_ordered(connection, application, id, after.ordered);
-            co_await store::record_endpoint_changes(connection, {id});
-            co_await audit(connection, context, principal, "endpoint.update", id.str(),
-                           {{"application", application.str()}, {"disabled", after.disabled}});
-            co_return *written;
-        });
+    auto stored = co_await change(context, std::string(uid_taken), [&](store::Connection& connection) {
+        return update(connection, context, principal, application, id, apply);
+    });
     if (stored.disabled) co_await store::await_acknowledged(context.pool, {id});
     co_return stored;
 }
@@ -223,7 +237,8 @@ awaitable<http::Response> list_endpoints(Context& context, http::Request& reques
     const auto page = read_page<EndpointId>(QueryReader(request, problems), Order::ascending);
     problems.throw_if_any();
     auto rows = co_await store::list_endpoints(context.pool, application, scan_of(page));
-    co_return page_response(page, std::move(rows), [](const store::Endpoint& row) { return row.id.str(); }, to_json);
+    co_return page_response(
+        page, std::move(rows), [](const store::Endpoint& row) { return row.id.str(); }, to_json);
 }
 
 awaitable<http::Response> get_endpoint(Context& context, http::Request& request) {
@@ -254,10 +269,12 @@ awaitable<http::Response> put_endpoint(Context& context, http::Request& request)
         }
         if (EndpointId::parse(key)) throw not_found();
         check_text(key, uid_rule, {"path", "endpoint_id"}, problems);
-        if (fields.uid.value != key) problems.add({"body", "uid"}, "must be the path's uid where that is new");
+        if (fields.uid.value != key)
+            problems.add({"body", "uid"}, "must be the path's uid where that is new");
         problems.throw_if_any();
         try {
-            co_return http::json_response(201, to_json(co_await create(context, principal, application, fields)));
+            co_return http::json_response(201,
+                                          to_json(co_await create(context, principal, application, fields)));
         } catch (const http::Problem& problem) {
             if (problem.status != 409 || tries == 1) throw;
         }
@@ -277,15 +294,20 @@ awaitable<http::Response> patch_endpoint(Context& context, http::Request& reques
     co_return http::json_response(200, to_json(stored));
 }
 
+awaitable<void> delete_row(store::Connection& connection, const Context& context, const Principal& principal,
+                           ApplicationId application, EndpointId id) {
+    if (!co_await store::delete_endpoint(connection, application, id)) throw not_found();
+    co_await store::record_endpoint_changes(connection, {id});
+    co_await audit(connection, context, principal, "endpoint.delete", id.str(),
+                   {{"application", application.str()}});
+}
+
 awaitable<http::Response> delete_endpoint(Context& context, http::Request& request) {
     const auto principal = co_await authenticate(context, request, {"endpoint", true});
     const auto application = co_await find_application(context, principal, request);
     const auto id = co_await find_endpoint(context, application, request);
-    co_await change(context, {}, [&](store::Connection& connection) -> awaitable<void> {
-        if (!co_await store::delete_endpoint(connection, application, id)) throw not_found();
-        co_await store::record_endpoint_changes(connection, {id});
-        co_await audit(connection, context, principal, "endpoint.delete", id.str(),
-                       {{"application", application.str()}});
+    co_await change(context, {}, [&](store::Connection& connection) {
+        return delete_row(connection, context, principal, application, id);
     });
     co_await store::await_acknowledged(context.pool, {id});
     co_return http::empty_response(204);

@@ -27,7 +27,22 @@ awaitable<http::Response> get_headers(Context& context, http::Request& request) 
         else
             shown[name] = value;
     }
-    co_return http::json_response(200, json::object{{"headers", std::move(shown)}, {"sensitive", std::move(hidden)}});
+    co_return http::json_response(
+        200, json::object{{"headers", std::move(shown)}, {"sensitive", std::move(hidden)}});
+}
+
+template <class Apply>
+awaitable<void> update(store::Connection& connection, const Context& context, const Principal& principal,
+                       ApplicationId application, EndpointId id, const Apply& apply) {
+    auto endpoint = co_await store::load_endpoint_for_update(connection, application, id);
+    if (!endpoint) throw not_found();
+    auto headers = open_headers(context.secret_box, *endpoint);
+    apply(headers);
+    endpoint->headers = seal_headers(context.secret_box, id, headers);
+    co_await store::update_endpoint(connection, application, std::move(*endpoint));
+    co_await store::record_endpoint_changes(connection, {id});
+    co_await audit(connection, context, principal, "endpoint.headers", id.str(),
+                   {{"application", application.str()}});
 }
 
 template <class Apply>
@@ -35,16 +50,8 @@ awaitable<http::Response> modify(Context& context, const Principal& principal, c
                                  Apply apply) {
     const auto application = co_await find_application(context, principal, request);
     const auto id = co_await find_endpoint(context, application, request);
-    co_await change(context, {}, [&](store::Connection& connection) -> awaitable<void> {
-        auto endpoint = co_await store::load_endpoint_for_update(connection, application, id);
-        if (!endpoint) throw not_found();
-        auto headers = open_headers(context.secret_box, *endpoint);
-        apply(headers);
-        endpoint->headers = seal_headers(context.secret_box, id, headers);
-        co_await store::update_endpoint(connection, application, std::move(*endpoint));
-        co_await store::record_endpoint_changes(connection, {id});
-        co_await audit(connection, context, principal, "endpoint.headers", id.str(),
-                       {{"application", application.str()}});
+    co_await change(context, {}, [&](store::Connection& connection) {
+        return update(connection, context, principal, application, id, apply);
     });
     co_return http::empty_response(204);
 }

@@ -1,9 +1,8 @@
 #include "store/event_type.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <boost/json.hpp>
+#include <fmt/format.h>
 
 #include "admin-api/change.hpp"
 #include "admin-api/fields.hpp"
@@ -47,7 +46,8 @@ Field<std::string> read_schemas(const ObjectReader& reader) {
         reader.problems().add(reader.location("schemas"), std::move(what), "value_error.schemas");
         return Field<std::string>{};
     };
-    if (!std::all_of(object->begin(), object->end(), [](const auto& entry) { return entry.value().is_object(); }))
+    if (!std::all_of(object->begin(), object->end(),
+                     [](const auto& entry) { return entry.value().is_object(); }))
         return complain("must hold an object for each version");
     if (object->size() > limits::schema_versions)
         return complain(fmt::format("at most {} versions are allowed", limits::schema_versions));
@@ -57,7 +57,8 @@ Field<std::string> read_schemas(const ObjectReader& reader) {
     return schemas;
 }
 
-EventTypeFields read_fields(const http::Request& request, Problems& problems, Need description, bool with_name) {
+EventTypeFields read_fields(const http::Request& request, Problems& problems, Need description,
+                            bool with_name) {
     const auto body = parse_body(request);
     const ObjectReader reader(body, problems);
     EventTypeFields fields;
@@ -93,31 +94,37 @@ struct Stored {
 
 enum class IfMissing { create, refuse };
 
-// One transaction for create, update, patch and archive: they differ in what they do with an event type that is there or isn't.
+// One transaction for create, update, patch and archive: they differ in what they do with an event type that
+// is there or isn't.
+template <class Apply>
+awaitable<Stored> write_row(store::Connection& connection, const Context& context, const Principal& principal,
+                            const std::string& name, IfMissing missing, const Apply& apply) {
+    auto existing = co_await store::load_event_type_for_update(connection, principal.organization, name);
+    if (!existing && missing == IfMissing::refuse) throw not_found();
+    const bool created = !existing;
+    auto event_type = existing ? std::move(*existing) : store::EventType{};
+    if (created) {
+        event_type.id = EventTypeId::make(context.clock.system_now());
+        event_type.name = name;
+    }
+    apply(event_type, created);
+    std::optional<store::EventType> stored;
+    if (created)
+        stored = co_await store::insert_event_type(connection, principal.organization, std::move(event_type));
+    else
+        stored = co_await store::update_event_type(connection, principal.organization, std::move(event_type));
+    if (!stored) throw not_found();
+    co_await audit(connection, context, principal, created ? "event_type.create" : "event_type.update",
+                   stored->id.str(), {{"name", name}});
+    co_return Stored{std::move(*stored), created};
+}
+
 template <class Apply>
 awaitable<Stored> write(Context& context, const Principal& principal, std::string name, IfMissing missing,
                         Apply apply) {
-    co_return co_await change(
-        context, std::string(name_taken), [&](store::Connection& connection) -> awaitable<Stored> {
-            auto existing = co_await store::load_event_type_for_update(connection, principal.organization, name);
-            if (!existing && missing == IfMissing::refuse) throw not_found();
-            const bool created = !existing;
-            auto event_type = existing ? std::move(*existing) : store::EventType{};
-            if (created) {
-                event_type.id = EventTypeId::make(context.clock.system_now());
-                event_type.name = name;
-            }
-            apply(event_type, created);
-            std::optional<store::EventType> stored;
-            if (created)
-                stored = co_await store::insert_event_type(connection, principal.organization, std::move(event_type));
-            else
-                stored = co_await store::update_event_type(connection, principal.organization, std::move(event_type));
-            if (!stored) throw not_found();
-            co_await audit(connection, context, principal, created ? "event_type.create" : "event_type.update",
-                           stored->id.str(), {{"name", name}});
-            co_return Stored{std::move(*stored), created};
-        });
+    co_return co_await change(context, std::string(name_taken), [&](store::Connection& connection) {
+        return write_row(connection, context, principal, name, missing, apply);
+    });
 }
 
 awaitable<Principal> authenticate_writer(Context& context, const http::Request& request) {
@@ -134,7 +141,8 @@ awaitable<http::Response> create_event_type(Context& context, http::Request& req
     problems.throw_if_any();
     const auto stored = co_await write(context, principal, *fields.name, IfMissing::create,
                                        [&](store::EventType& row, bool created) {
-                                           if (!created && !row.archived) throw conflict(std::string(name_taken));
+                                           if (!created && !row.archived)
+                                               throw conflict(std::string(name_taken));
                                            replace(row, fields);
                                        });
     co_return http::json_response(201, to_json(stored.event_type));
@@ -145,12 +153,15 @@ awaitable<http::Response> list_event_types(Context& context, http::Request& requ
     Problems problems;
     const QueryReader query(request, problems);
     const auto page = read_name_page(query, Order::ascending, limits::event_type_characters);
-    const store::EventTypeList what{query.boolean("include_archived", false), query.boolean("with_content", false)};
+    const store::EventTypeList what{query.boolean("include_archived", false),
+                                    query.boolean("with_content", false)};
     problems.throw_if_any();
-    const store::NameScan scan{page.beyond.value_or(page.scan_descending() ? std::string(after_every_name) : ""),
-                               page.scan_descending(), page.scan_limit()};
+    const store::NameScan scan{
+        page.beyond.value_or(page.scan_descending() ? std::string(after_every_name) : ""),
+        page.scan_descending(), page.scan_limit()};
     auto rows = co_await store::list_event_types(context.pool, principal.organization, scan, what);
-    co_return page_response(page, std::move(rows), [](const store::EventType& row) { return row.name; }, to_json);
+    co_return page_response(
+        page, std::move(rows), [](const store::EventType& row) { return row.name; }, to_json);
 }
 
 awaitable<http::Response> get_event_type(Context& context, http::Request& request) {
@@ -185,9 +196,16 @@ awaitable<http::Response> patch_event_type(Context& context, http::Request& requ
     Problems problems;
     const auto fields = read_fields(request, problems, Need::optional, false);
     problems.throw_if_any();
-    const auto stored = co_await write(context, principal, request.parameter("event_type_name"), IfMissing::refuse,
-                                       [&](store::EventType& row, bool) { patch(row, fields); });
+    const auto stored =
+        co_await write(context, principal, request.parameter("event_type_name"), IfMissing::refuse,
+                       [&](store::EventType& row, bool) { patch(row, fields); });
     co_return http::json_response(200, to_json(stored.event_type));
+}
+
+awaitable<void> expunge_row(store::Connection& connection, const Context& context, const Principal& principal,
+                            const std::string& name) {
+    if (!co_await store::expunge_event_type(connection, principal.organization, name)) throw not_found();
+    co_await audit(connection, context, principal, "event_type.expunge", name);
 }
 
 // Archives it; with expunge=true it is gone. Endpoints that filter by it go on doing so.
@@ -198,9 +216,8 @@ awaitable<http::Response> delete_event_type(Context& context, http::Request& req
     const bool expunge = QueryReader(request, problems).boolean("expunge", false);
     problems.throw_if_any();
     if (expunge) {
-        co_await change(context, {}, [&](store::Connection& connection) -> awaitable<void> {
-            if (!co_await store::expunge_event_type(connection, principal.organization, name)) throw not_found();
-            co_await audit(connection, context, principal, "event_type.expunge", name);
+        co_await change(context, {}, [&](store::Connection& connection) {
+            return expunge_row(connection, context, principal, name);
         });
     } else {
         co_await write(context, principal, name, IfMissing::refuse,

@@ -21,8 +21,9 @@ awaitable<http::Response> list_messages(Context& context, http::Request& request
     const auto page = read_page<MessageId>(query, Order::descending);
     const auto wanted = read_message_query(query);
     problems.throw_if_any();
-    auto listing = co_await store::list_messages(context.pool, application, range_of(page, wanted.after, wanted.before),
-                                                 wanted.filter, wanted.with_content);
+    auto listing =
+        co_await store::list_messages(context.pool, application, range_of(page, wanted.after, wanted.before),
+                                      wanted.filter, wanted.with_content);
     co_return listing_response(
         page, std::move(listing), [](const store::MessageRow& row) { return row.id.str(); },
         [&](const store::MessageRow& row) { return message_text(row, wanted.with_content); });

@@ -71,7 +71,8 @@ void check_resend(store::ResendOutcome outcome) {
         case store::ResendOutcome::endpoint_disabled:
             throw endpoint_disabled();
         case store::ResendOutcome::message_expunged:
-            throw http::Problem{409, "message_expunged", "the message's payload was deleted: it can not be sent again"};
+            throw http::Problem{409, "message_expunged",
+                                "the message's payload was deleted: it can not be sent again"};
         case store::ResendOutcome::endpoint_unknown:
         case store::ResendOutcome::message_unknown:
             throw not_found();
@@ -83,13 +84,14 @@ awaitable<http::Response> resend(Context& context, http::Request& request) {
     const auto application = co_await find_application(context, principal, request);
     const auto message = co_await find_message(context, application, request, false);
     const auto endpoint = co_await find_endpoint(context, application, request);
-    const auto sent = co_await change(context, {}, [&](store::Connection& connection) -> awaitable<store::Resend> {
-        const auto result = co_await store::resend_message(connection, application, endpoint, message.id);
-        check_resend(result.outcome);
-        co_await audit(connection, context, principal, "message.resend", message.id.str(),
-                       {{"endpointId", endpoint.str()}});
-        co_return result;
-    });
+    const auto sent =
+        co_await change(context, {}, [&](store::Connection& connection) -> awaitable<store::Resend> {
+            const auto result = co_await store::resend_message(connection, application, endpoint, message.id);
+            check_resend(result.outcome);
+            co_await audit(connection, context, principal, "message.resend", message.id.str(),
+                           {{"endpointId", endpoint.str()}});
+            co_return result;
+        });
     auto connection = co_await context.pool.acquire();
     co_await store::notify_shards(*connection, {{sent.shard, endpoint}});
     co_return http::json_response(202, json::object());
@@ -114,8 +116,6 @@ awaitable<http::Response> recover(Context& context, http::Request& request) {
                                         {.organization = principal.organization,
                                          .application = application,
                                          .endpoint = id,
-                                         .event_types = std::nullopt,
-                                         .reason = std::nullopt,
                                          .after = since.value,
                                          .before = until.value},
                                         0);
@@ -134,8 +134,8 @@ awaitable<http::Response> replay_dead_letters(Context& context, http::Request& r
     const auto rate = reader.integer("rateLimit", Need::nullable, 1, highest_replay_rate_per_second);
     problems.throw_if_any();
     auto filter = co_await dead_letter_filter(context, principal, request, std::move(choice));
-    const auto job = co_await start_job(context, principal, store::ReplayKind::dead_letters, std::move(filter),
-                                        static_cast<std::int32_t>(rate.value_or(0)));
+    const auto job = co_await start_job(context, principal, store::ReplayKind::dead_letters,
+                                        std::move(filter), static_cast<std::int32_t>(rate.value_or(0)));
     co_return http::json_response(202, to_json(job));
 }
 
@@ -150,10 +150,12 @@ awaitable<http::Response> list_replays(Context& context, http::Request& request)
         page, std::move(rows), [](const store::ReplayJobRow& row) { return row.id.str(); }, to_json);
 }
 
-awaitable<store::ReplayJobRow> find_job(Context& context, const Principal& principal, const http::Request& request) {
+awaitable<store::ReplayJobRow> find_job(Context& context, const Principal& principal,
+                                        const http::Request& request) {
     const auto id = ReplayJobId::parse(request.parameter("replay_id"));
     if (!id) throw not_found();
-    auto job = co_await store::find_replay_job(context.pool, principal.organization, principal.application, *id);
+    auto job =
+        co_await store::find_replay_job(context.pool, principal.organization, principal.application, *id);
     if (!job) throw not_found();
     co_return std::move(*job);
 }
@@ -180,7 +182,8 @@ awaitable<http::Response> cancel_replay(Context& context, http::Request& request
 
 void add_replay_routes(http::Router& router, Context& context) {
     using http::Method;
-    add_route(router, context, Method::post, "/api/v1/app/{app_id}/msg/{msg_id}/endpoint/{endpoint_id}/resend", resend);
+    add_route(router, context, Method::post,
+              "/api/v1/app/{app_id}/msg/{msg_id}/endpoint/{endpoint_id}/resend", resend);
     add_route(router, context, Method::post, "/api/v1/app/{app_id}/endpoint/{endpoint_id}/recover", recover);
     add_route(router, context, Method::post, "/api/v1/dead-letter/replay", replay_dead_letters);
     add_route(router, context, Method::post, "/api/v1/app/{app_id}/dead-letter/replay", replay_dead_letters);

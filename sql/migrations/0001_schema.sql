@@ -40,6 +40,7 @@ CREATE TABLE endpoint (
 );
 CREATE UNIQUE INDEX endpoint_uid ON endpoint (app_id, uid) WHERE deleted_at IS NULL AND uid IS NOT NULL;
 CREATE INDEX endpoint_of_application ON endpoint (app_id, id) WHERE deleted_at IS NULL;
+CREATE INDEX endpoint_ordered ON endpoint (app_id, id) WHERE ordered AND deleted_at IS NULL;
 
 -- A change of an endpoint that the owner of its shard has yet to acknowledge (invariant I6). The latest one only.
 CREATE TABLE endpoint_change (
@@ -164,6 +165,13 @@ CREATE TABLE idempotency_key (
     PRIMARY KEY (app_id, kind, key)
 ) WITH (autovacuum_vacuum_scale_factor = 0.05);
 CREATE INDEX idempotency_key_expiry ON idempotency_key (expires_at);
+
+-- Ends the statement of accept_messages: nothing of its batch is stored, and the message is done alone.
+CREATE FUNCTION refuse_partial_win(message_id uuid) RETURNS int2 LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'message % won only one of its two idempotency keys', message_id USING ERRCODE = 'PH001';
+END
+$$;
 
 -- A process's renewals: others judge it by this counter standing still on their own clocks.
 CREATE TABLE process (

@@ -42,9 +42,10 @@ FOR UPDATE SKIP LOCKED
 
 -- name: next_replay_candidates
 -- The filter as in dead_letter.sql; then the cursor, the job's first run, endpoints to pass over, and how many.
-SELECT l.app_id, l.endpoint_id, l.message_id, m.payload IS NOT NULL
+-- The messages are looked up one by one: a join would be planned as one of all messages.
+SELECT l.app_id, l.endpoint_id, l.message_id,
+       (SELECT m.payload IS NOT NULL FROM message m WHERE m.app_id = l.app_id AND m.id = l.message_id) IS TRUE
 FROM dead_letter l
-LEFT JOIN message m ON m.app_id = l.app_id AND m.id = l.message_id
 WHERE l.org_id = $1 AND ($2::uuid IS NULL OR l.app_id = $2) AND ($3::uuid IS NULL OR l.endpoint_id = $3)
   AND ($4::text[] IS NULL OR l.event_type = ANY ($4)) AND ($5::int2 IS NULL OR l.reason = $5)
   AND l.message_id >= $6 AND l.message_id < $7

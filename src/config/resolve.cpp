@@ -19,8 +19,9 @@ namespace {
 constexpr std::string_view prefix = "POSTHORN_";
 constexpr std::string_view config_flag = "--config";
 constexpr std::string_view config_variable = "POSTHORN_CONFIG";
-// Read by the commands that are clients of a running service.
-constexpr std::array client_variables{std::string_view("POSTHORN_URL"), std::string_view("POSTHORN_TOKEN")};
+// Read by the commands that are clients of a running service, and by rekey.
+constexpr std::array client_variables{std::string_view("POSTHORN_URL"), std::string_view("POSTHORN_TOKEN"),
+                                      std::string_view("POSTHORN_NEW_MASTER_KEY")};
 constexpr std::size_t longest_shown = 80;
 
 // Kubernetes describes a Service named "posthorn" to every container with variables of these names.

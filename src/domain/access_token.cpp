@@ -62,20 +62,23 @@ NumericDate date_of(const json::object& claims, std::string_view name) {
 
 // Why the token is not valid now; empty if it is.
 std::string check_times(const json::object& claims, SystemTime now) {
-    const auto expires = date_of(claims, "exp"), begins = date_of(claims, "nbf"), issued = date_of(claims, "iat");
+    const auto expires = date_of(claims, "exp"), begins = date_of(claims, "nbf"),
+               issued = date_of(claims, "iat");
     if (!expires.valid || !begins.valid || !issued.valid) return "exp, nbf and iat must be numbers";
     const double seconds = std::chrono::duration<double>(now.time_since_epoch()).count();
     const auto leeway = static_cast<double>(access_token_leeway.count());
     if (expires.seconds && seconds >= *expires.seconds + leeway) return "the token has expired";
     if (begins.seconds && seconds < *begins.seconds - leeway) return "the token is not valid yet (nbf)";
-    if (issued.seconds && seconds < *issued.seconds - leeway) return "the token was issued in the future (iat)";
+    if (issued.seconds && seconds < *issued.seconds - leeway)
+        return "the token was issued in the future (iat)";
     return {};
 }
 
 std::variant<AccessToken, TokenError> read_subject(const json::object& claims) {
     const auto subject = text_of(claims, "sub");
     if (!subject) return TokenError{"the token has no sub"};
-    if (const auto organization = parse_organization(*subject)) return AccessToken{*organization, std::nullopt};
+    if (const auto organization = parse_organization(*subject))
+        return AccessToken{*organization, std::nullopt};
     const auto application = ApplicationId::parse(*subject);
     if (!application) return TokenError{"sub must be an organization (org_...) or an application (app_...)"};
     const auto owner = text_of(claims, "org");
@@ -91,7 +94,8 @@ std::variant<AccessToken, TokenError> verify_access_token(const Secret& secret, 
     const auto parts = split(token);
     const auto signature = parts ? base64url_decode(parts->signature) : std::nullopt;
     if (!signature) return TokenError{"not a JSON Web Token"};
-    if (secret.empty() || !equal_in_constant_time(*signature, hmac_sha256(secret.reveal(), parts->signed_text)))
+    if (secret.empty() ||
+        !equal_in_constant_time(*signature, hmac_sha256(secret.reveal(), parts->signed_text)))
         return TokenError{"the token's signature is wrong"};
     const auto header = decode_object(parts->header);
     if (!header || text_of(*header, "alg") != "HS256") return TokenError{"the token's alg must be HS256"};
@@ -113,7 +117,8 @@ std::string make_access_token(const Secret& secret, OrganizationId organization,
                         {"exp", seconds + lifetime.count()},
                         {"sub", application ? application->str() : organization.str()}};
     if (application) claims["org"] = organization.str();
-    auto token = base64url_encode(R"({"alg":"HS256","typ":"JWT"})") + "." + base64url_encode(json::serialize(claims));
+    auto token =
+        base64url_encode(R"({"alg":"HS256","typ":"JWT"})") + "." + base64url_encode(json::serialize(claims));
     token += "." + base64url_encode(hmac_sha256(secret.reveal(), token));
     return token;
 }

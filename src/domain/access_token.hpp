@@ -11,13 +11,15 @@
 
 namespace posthorn::domain {
 
-// Access tokens are JSON Web Tokens (RFC 7519) as the compatible server makes them: HS256 and nothing else; `sub` an
-// organization, or an application together with `org`, its organization.
+// Access tokens are JSON Web Tokens (RFC 7519) as the compatible server makes them: HS256 and nothing else;
+// `sub` an organization, or an application together with `org`, its organization.
 struct AccessToken {
     OrganizationId organization;
     std::optional<ApplicationId> application;
 };
-struct TokenError { std::string reason; };
+struct TokenError {
+    std::string reason;
+};
 
 inline constexpr std::size_t longest_access_token_bytes = 4096;
 inline constexpr std::chrono::seconds access_token_leeway{60};  // clocks differ
@@ -30,12 +32,12 @@ std::string make_access_token(const Secret& secret, OrganizationId organization,
                               std::optional<ApplicationId> application, SystemTime now,
                               std::chrono::seconds lifetime);
 
-// An organization's id in our own form, or "org_" and 1 to 64 letters and digits, as other makers of tokens write it. The
-// latter stand for a UUIDv8 that is made from their SHA-256: always the same one.
+// An organization's id in our own form, or "org_" and 1 to 64 letters and digits, as other makers of tokens
+// write it. The latter stand for a UUIDv8 that is made from their SHA-256: always the same one.
 std::optional<OrganizationId> parse_organization(std::string_view text);
 
-// Whose tokens `posthorn token` makes when it is told nothing else: the organization that the compatible server's command has
-// as its default, so that tokens of either reach the same data.
+// Whose tokens `posthorn token` makes when it is told nothing else: the organization that the compatible
+// server's command has as its default, so that tokens of either reach the same data.
 OrganizationId default_organization();
 
 }  // namespace posthorn::domain

@@ -27,7 +27,8 @@ std::string SecretBox::seal(EndpointId endpoint, std::string_view plain) const {
 
 Secret SecretBox::open(EndpointId endpoint, std::string_view sealed) const {
     if (sealed.starts_with(format_1))
-        if (auto plain = aes256_gcm_open(key_, sealed.substr(1), bytes_of(endpoint))) return std::move(*plain);
+        if (auto plain = aes256_gcm_open(key_, sealed.substr(1), bytes_of(endpoint)))
+            return std::move(*plain);
     throw std::runtime_error("a secret of endpoint " + endpoint.str() +
                              " can not be opened: it was sealed under another master key, or altered");
 }

@@ -21,11 +21,13 @@ using boost::system::error_code;
 
 namespace {
 
-constexpr std::size_t pipeline_depth = 16;             // requests of a connection that run at once
-constexpr std::size_t coalesced_bytes = 64 * 1024;     // answers held back for one write
-constexpr std::size_t kept_output_bytes = 64 * 1024;   // memory an idle connection keeps for answers
-constexpr std::size_t input_limit_bytes = 32 * 1024;   // unless a header may be larger
-constexpr std::size_t drain_limit_bytes = 256 * 1024;  // read after the last answer, so that it arrives
+constexpr std::size_t pipeline_depth = 16;                       // requests of a connection that run at once
+constexpr std::size_t coalesced_bytes = std::size_t{64} * 1024;  // answers held back for one write
+constexpr std::size_t kept_output_bytes =
+    std::size_t{64} * 1024;  // memory an idle connection keeps for answers
+constexpr std::size_t input_limit_bytes = std::size_t{32} * 1024;  // unless a header may be larger
+constexpr std::size_t drain_limit_bytes =
+    std::size_t{256} * 1024;  // read after the last answer, so that it arrives
 constexpr std::chrono::seconds drain_timeout{2};
 
 std::size_t input_limit(const ServerOptions& options) {

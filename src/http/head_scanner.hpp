@@ -5,8 +5,8 @@
 
 namespace posthorn::http {
 
-inline constexpr std::size_t target_limit_bytes = 8 * 1024;  // beyond: 414
-inline constexpr std::size_t field_limit = 100;              // header fields of a request; beyond: 431
+inline constexpr std::size_t target_limit_bytes = std::size_t{8} * 1024;  // beyond: 414
+inline constexpr std::size_t field_limit = 100;  // header fields of a request; beyond: 431
 
 // Finds the end of a request's head and refuses, as early as the bytes show it, what must not reach the
 // parser at all: bare LF, obs-fold, HTTP/0.9, versions other than 1.0 and 1.1, and what is too long.

@@ -17,7 +17,7 @@ using boost::beast::error_code;
 using BeastText = boost::beast::string_view;
 
 // A client's claim of a length is no reason to set memory aside before its bytes arrive.
-constexpr std::size_t trusted_length_bytes = 64 * 1024;
+constexpr std::size_t trusted_length_bytes = std::size_t{64} * 1024;
 
 constexpr std::size_t usual_fields = 12;  // most requests have fewer
 

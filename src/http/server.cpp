@@ -185,7 +185,7 @@ void Server::open(asio::any_io_executor executor) {
     impl_->acceptor.emplace(open_listener(executor, options.listen,
                                           options.reuse_port ? PortSharing::shared : PortSharing::exclusive));
     impl_->sweep_timer.emplace(executor);
-    impl_->accept_timer.emplace(executor);
+    impl_->accept_timer.emplace(std::move(executor));
 }
 
 tcp::endpoint Server::local_endpoint() const { return impl_->acceptor.value().local_endpoint(); }

@@ -8,12 +8,9 @@ using boost::asio::awaitable;
 
 namespace {
 ApiKey read_api_key(const Rows& rows, int row) {
-    return {rows.get<ApiKeyId>(row, 0),
-            rows.get<std::optional<ApplicationId>>(row, 1),
-            rows.get<std::string>(row, 2),
-            rows.get<std::vector<std::string>>(row, 3),
-            rows.get<SystemTime>(row, 4),
-            rows.get<std::optional<SystemTime>>(row, 5),
+    return {rows.get<ApiKeyId>(row, 0),      rows.get<std::optional<ApplicationId>>(row, 1),
+            rows.get<std::string>(row, 2),   rows.get<std::vector<std::string>>(row, 3),
+            rows.get<SystemTime>(row, 4),    rows.get<std::optional<SystemTime>>(row, 5),
             rows.get<OrganizationId>(row, 6)};
 }
 }  // namespace
@@ -28,14 +25,15 @@ awaitable<std::vector<ApiKey>> list_api_keys(Pool& pool, OrganizationId organiza
     const auto& statement = scan.descending ? sql::list_api_keys_descending : sql::list_api_keys_ascending;
     const auto rows = co_await pool.exec(statement, Params::of(organization, scan.beyond, scan.limit));
     std::vector<ApiKey> list;
+    list.reserve(static_cast<std::size_t>(rows.size()));
     for (int row = 0; row < rows.size(); ++row) list.push_back(read_api_key(rows, row));
     co_return list;
 }
 
 awaitable<ApiKey> insert_api_key(Connection& connection, ApiKey key, std::string hash) {
     const auto rows = co_await connection.exec(
-        sql::insert_api_key,
-        Params::of(key.organization, key.id, key.application, key.name, Bytes{hash}, key.scopes, key.expires_at));
+        sql::insert_api_key, Params::of(key.organization, key.id, key.application, key.name, Bytes{hash},
+                                        key.scopes, key.expires_at));
     co_return read_api_key(rows, 0);
 }
 

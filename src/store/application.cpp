@@ -8,12 +8,9 @@ using boost::asio::awaitable;
 
 namespace {
 Application read_application(const Rows& rows, int row) {
-    return {rows.get<ApplicationId>(row, 0),
-            rows.get<std::optional<std::string>>(row, 1),
-            rows.get<std::string>(row, 2),
-            rows.get<std::optional<std::int32_t>>(row, 3),
-            rows.get<std::string>(row, 4),
-            rows.get<SystemTime>(row, 5),
+    return {rows.get<ApplicationId>(row, 0), rows.get<std::optional<std::string>>(row, 1),
+            rows.get<std::string>(row, 2),   rows.get<std::optional<std::int32_t>>(row, 3),
+            rows.get<std::string>(row, 4),   rows.get<SystemTime>(row, 5),
             rows.get<SystemTime>(row, 6)};
 }
 
@@ -33,7 +30,8 @@ Params fields_of(OrganizationId organization, const Application& application) {
 }
 }  // namespace
 
-awaitable<std::optional<ApplicationId>> find_application(Pool& pool, OrganizationId organization, ApplicationId id) {
+awaitable<std::optional<ApplicationId>> find_application(Pool& pool, OrganizationId organization,
+                                                         ApplicationId id) {
     co_return read_id(co_await pool.exec(sql::find_application, Params::of(organization, id)));
 }
 
@@ -42,21 +40,26 @@ awaitable<std::optional<ApplicationId>> find_application_by_uid(Pool& pool, Orga
     co_return read_id(co_await pool.exec(sql::find_application_by_uid, Params::of(organization, uid)));
 }
 
-awaitable<std::optional<Application>> load_application(Pool& pool, OrganizationId organization, ApplicationId id) {
+awaitable<std::optional<Application>> load_application(Pool& pool, OrganizationId organization,
+                                                       ApplicationId id) {
     co_return read_one(co_await pool.exec(sql::load_application, Params::of(organization, id)));
 }
 
 awaitable<std::vector<Application>> list_applications(Pool& pool, OrganizationId organization, Scan scan) {
-    const auto& statement = scan.descending ? sql::list_applications_descending : sql::list_applications_ascending;
+    const auto& statement =
+        scan.descending ? sql::list_applications_descending : sql::list_applications_ascending;
     const auto rows = co_await pool.exec(statement, Params::of(organization, scan.beyond, scan.limit));
     std::vector<Application> list;
+    list.reserve(static_cast<std::size_t>(rows.size()));
     for (int row = 0; row < rows.size(); ++row) list.push_back(read_application(rows, row));
     co_return list;
 }
 
 awaitable<std::optional<Application>> load_application_for_update(Connection& connection,
-                                                                  OrganizationId organization, ApplicationId id) {
-    co_return read_one(co_await connection.exec(sql::load_application_for_update, Params::of(organization, id)));
+                                                                  OrganizationId organization,
+                                                                  ApplicationId id) {
+    co_return read_one(
+        co_await connection.exec(sql::load_application_for_update, Params::of(organization, id)));
 }
 
 awaitable<Application> insert_application(Connection& connection, OrganizationId organization,
@@ -67,7 +70,8 @@ awaitable<Application> insert_application(Connection& connection, OrganizationId
 
 awaitable<std::optional<Application>> update_application(Connection& connection, OrganizationId organization,
                                                          Application application) {
-    co_return read_one(co_await connection.exec(sql::update_application, fields_of(organization, application)));
+    co_return read_one(
+        co_await connection.exec(sql::update_application, fields_of(organization, application)));
 }
 
 awaitable<bool> delete_application(Connection& connection, OrganizationId organization, ApplicationId id) {

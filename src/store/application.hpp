@@ -22,11 +22,13 @@ struct Application {
 // Deleted applications are not found.
 boost::asio::awaitable<std::optional<ApplicationId>> find_application(Pool& pool, OrganizationId organization,
                                                                       ApplicationId id);
-boost::asio::awaitable<std::optional<ApplicationId>> find_application_by_uid(Pool& pool, OrganizationId organization,
+boost::asio::awaitable<std::optional<ApplicationId>> find_application_by_uid(Pool& pool,
+                                                                             OrganizationId organization,
                                                                              std::string uid);
 boost::asio::awaitable<std::optional<Application>> load_application(Pool& pool, OrganizationId organization,
                                                                     ApplicationId id);
-boost::asio::awaitable<std::vector<Application>> list_applications(Pool& pool, OrganizationId organization, Scan scan);
+boost::asio::awaitable<std::vector<Application>> list_applications(Pool& pool, OrganizationId organization,
+                                                                   Scan scan);
 
 // Within a transaction. A uid that is taken throws DatabaseError (unique violation of application_uid).
 boost::asio::awaitable<std::optional<Application>> load_application_for_update(Connection& connection,
@@ -38,8 +40,10 @@ boost::asio::awaitable<std::optional<Application>> update_application(Connection
                                                                       OrganizationId organization,
                                                                       Application application);
 // False where there is none. Its endpoints are left alone: delete_endpoints_of_application.
-boost::asio::awaitable<bool> delete_application(Connection& connection, OrganizationId organization, ApplicationId id);
+boost::asio::awaitable<bool> delete_application(Connection& connection, OrganizationId organization,
+                                                ApplicationId id);
 // Keeps the application from being deleted until the end of the transaction; false where there is none.
-boost::asio::awaitable<bool> lock_application(Connection& connection, OrganizationId organization, ApplicationId id);
+boost::asio::awaitable<bool> lock_application(Connection& connection, OrganizationId organization,
+                                              ApplicationId id);
 
 }  // namespace posthorn::store

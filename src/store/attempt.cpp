@@ -36,12 +36,13 @@ StatusCodes status_codes(const AttemptFilter& filter) {
 }
 }  // namespace
 
-awaitable<Listing<AttemptRow>> list_attempts_of_endpoint(Pool& pool, ApplicationId application, EndpointId endpoint,
-                                                         IdRange range, AttemptFilter filter, bool with_response) {
+awaitable<Listing<AttemptRow>> list_attempts_of_endpoint(Pool& pool, ApplicationId application,
+                                                         EndpointId endpoint, IdRange range,
+                                                         AttemptFilter filter, bool with_response) {
     const auto codes = status_codes(filter);
     const auto read = [&](IdRange part) -> awaitable<std::vector<AttemptRow>> {
-        const auto& statement =
-            part.descending ? sql::list_attempts_of_endpoint_descending : sql::list_attempts_of_endpoint_ascending;
+        const auto& statement = part.descending ? sql::list_attempts_of_endpoint_descending
+                                                : sql::list_attempts_of_endpoint_ascending;
         co_return read_attempts(co_await pool.exec(
             statement,
             Params::of(application, endpoint, part.near, part.far, part.limit, filter.succeeded, codes.lowest,
@@ -49,17 +50,19 @@ awaitable<Listing<AttemptRow>> list_attempts_of_endpoint(Pool& pool, Application
     };
     if (!filter.any()) co_return Listing<AttemptRow>{co_await read(range), std::nullopt};
     const auto end_of_window = [&](IdRange rest) -> awaitable<std::optional<Uuid>> {
-        const auto& statement = rest.descending ? sql::attempt_window_descending : sql::attempt_window_ascending;
-        const auto rows =
-            co_await pool.exec(statement, Params::of(application, endpoint, rest.near, rest.far, rows_a_window));
+        const auto& statement =
+            rest.descending ? sql::attempt_window_descending : sql::attempt_window_ascending;
+        const auto rows = co_await pool.exec(
+            statement, Params::of(application, endpoint, rest.near, rest.far, rows_a_window));
         if (rows.empty()) co_return std::nullopt;
         co_return rows.get<Uuid>(0, 0);
     };
     co_return co_await walk_in_windows<AttemptRow>(range, end_of_window, read);
 }
 
-awaitable<Listing<AttemptRow>> list_attempts_of_message(Pool& pool, ApplicationId application, MessageId message,
-                                                        IdRange range, AttemptFilter filter, bool with_response) {
+awaitable<Listing<AttemptRow>> list_attempts_of_message(Pool& pool, ApplicationId application,
+                                                        MessageId message, IdRange range,
+                                                        AttemptFilter filter, bool with_response) {
     const auto codes = status_codes(filter);
     const auto& statement =
         range.descending ? sql::list_attempts_of_message_descending : sql::list_attempts_of_message_ascending;
@@ -77,7 +80,8 @@ awaitable<std::optional<AttemptRow>> find_attempt(Pool& pool, ApplicationId appl
     co_return read_attempt(rows, 0);
 }
 
-awaitable<bool> expunge_attempt(Connection& connection, ApplicationId application, MessageId message, AttemptId id) {
+awaitable<bool> expunge_attempt(Connection& connection, ApplicationId application, MessageId message,
+                                AttemptId id) {
     const auto rows = co_await connection.exec(sql::expunge_attempt, Params::of(application, message, id));
     co_return rows.affected() > 0;
 }

@@ -47,7 +47,7 @@ void restore_signals() {
     for (int number = 1; number < SIGRTMIN; ++number) sigaction(number, &standard, nullptr);
     sigset_t none;
     sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, nullptr);
+    pthread_sigmask(SIG_SETMASK, &none, nullptr);
 }
 
 [[noreturn]] void fail_child(std::string_view message) {

@@ -118,7 +118,7 @@ void make_private_directory(const fs::path& path, const std::optional<UnixUser>&
 }
 
 fs::path socket_directory_for(const fs::path& data_dir) {
-    const auto usual = data_dir / "run";
+    auto usual = data_dir / "run";
     const bool fits = usual.string().size() + socket_name.size() <= socket_path_limit_bytes;
     // libpq takes a comma in `host` for a list, and so does the server.
     if (fits && usual.string().find_first_of(",\"") == std::string::npos) return usual;

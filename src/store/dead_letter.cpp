@@ -22,12 +22,14 @@ Params to_params(const DeadLetterFilter& filter) {
                       filter.before ? uuid_v7_floor(*filter.before) : highest_id());
 }
 
-awaitable<std::vector<DeadLetterRow>> list_dead_letters(Pool& pool, DeadLetterFilter filter, DeadLetterScan scan) {
+awaitable<std::vector<DeadLetterRow>> list_dead_letters(Pool& pool, DeadLetterFilter filter,
+                                                        DeadLetterScan scan) {
     auto beyond = scan.beyond;
     if (!beyond) beyond = scan.descending ? DeadLetterKey{{highest_id()}, {highest_id()}} : DeadLetterKey{};
     auto params = to_params(filter);
     params.add(beyond->message).add(beyond->endpoint).add(scan.limit);
-    const auto& statement = scan.descending ? sql::list_dead_letters_descending : sql::list_dead_letters_ascending;
+    const auto& statement =
+        scan.descending ? sql::list_dead_letters_descending : sql::list_dead_letters_ascending;
     const auto rows = co_await pool.exec(statement, std::move(params));
     std::vector<DeadLetterRow> letters;
     for (int row = 0; row < rows.size(); ++row)

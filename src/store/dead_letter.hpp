@@ -26,12 +26,12 @@ struct DeadLetterRow {
 };
 
 struct DeadLetterFilter {
-    OrganizationId organization;
-    std::optional<ApplicationId> application;
-    std::optional<EndpointId> endpoint;
-    std::optional<std::vector<std::string>> event_types;
-    std::optional<domain::DeadLetterReason> reason;
-    std::optional<SystemTime> after, before;  // the message's time
+    OrganizationId organization = {};
+    std::optional<ApplicationId> application = {};
+    std::optional<EndpointId> endpoint = {};
+    std::optional<std::vector<std::string>> event_types = {};
+    std::optional<domain::DeadLetterReason> reason = {};
+    std::optional<SystemTime> after = {}, before = {};  // the message's time
 };
 // $1 to $7 of the statements that take the filter (sql/queries/dead_letter.sql).
 Params to_params(const DeadLetterFilter& filter);

@@ -50,6 +50,19 @@ std::string newest_log(const fs::path& directory) {
     return newest.empty() ? "" : tail_of(newest);
 }
 
+// What pg_ctl waits for too (LOCK_FILE_LINE_PM_STATUS); trying to connect would fill the log during a long
+// recovery.
+bool reports_ready(const fs::path& cluster, pid_t server) {
+    constexpr int status_line = 8;
+    std::ifstream file(cluster / "postmaster.pid");
+    std::string line;
+    for (int number = 1; std::getline(file, line); ++number) {
+        if (number == 1 && line != std::to_string(server)) return false;
+        if (number == status_line) return line.starts_with("ready");
+    }
+    return false;
+}
+
 std::optional<int> cluster_major(const fs::path& cluster) {
     std::ifstream file(cluster / "PG_VERSION");
     int major = 0;
@@ -228,7 +241,7 @@ bool EmbeddedPostgres::Impl::wait_until_ready() {
             server = -1;
             return false;
         }
-        if (PQping(conninfo.c_str()) == PQPING_OK) return true;
+        if (reports_ready(cluster, server)) return true;
         if (steady_clock::now() >= report) {
             spdlog::info("PostgreSQL is still starting (recovery after a crash can take minutes)");
             report += seconds(10);

@@ -33,6 +33,7 @@ std::optional<Endpoint> read_one(const Rows& rows) {
 
 std::vector<EndpointId> read_ids(const Rows& rows) {
     std::vector<EndpointId> ids;
+    ids.reserve(static_cast<std::size_t>(rows.size()));
     for (int row = 0; row < rows.size(); ++row) ids.push_back(rows.get<EndpointId>(row, 0));
     return ids;
 }
@@ -45,9 +46,10 @@ std::optional<EndpointId> read_id(const Rows& rows) {
 Params fields_of(ApplicationId application, const Endpoint& endpoint) {
     std::optional<Bytes> headers;
     if (endpoint.headers) headers = Bytes{*endpoint.headers};
-    return Params::of(application, endpoint.id, endpoint.uid, endpoint.url, endpoint.description, endpoint.event_types,
-                      endpoint.channels, endpoint.disabled, endpoint.disabled_reason, endpoint.rate_limit, headers,
-                      Json{endpoint.metadata}, endpoint.http2, endpoint.ordered);
+    return Params::of(application, endpoint.id, endpoint.uid, endpoint.url, endpoint.description,
+                      endpoint.event_types, endpoint.channels, endpoint.disabled, endpoint.disabled_reason,
+                      endpoint.rate_limit, headers, Json{endpoint.metadata}, endpoint.http2,
+                      endpoint.ordered);
 }
 }  // namespace
 
@@ -55,7 +57,8 @@ awaitable<std::optional<EndpointId>> find_endpoint(Pool& pool, ApplicationId app
     co_return read_id(co_await pool.exec(sql::find_endpoint, Params::of(application, id)));
 }
 
-awaitable<std::optional<EndpointId>> find_endpoint_by_uid(Pool& pool, ApplicationId application, std::string uid) {
+awaitable<std::optional<EndpointId>> find_endpoint_by_uid(Pool& pool, ApplicationId application,
+                                                          std::string uid) {
     co_return read_id(co_await pool.exec(sql::find_endpoint_by_uid, Params::of(application, uid)));
 }
 
@@ -67,6 +70,7 @@ awaitable<std::vector<Endpoint>> list_endpoints(Pool& pool, ApplicationId applic
     const auto& statement = scan.descending ? sql::list_endpoints_descending : sql::list_endpoints_ascending;
     const auto rows = co_await pool.exec(statement, Params::of(application, scan.beyond, scan.limit));
     std::vector<Endpoint> list;
+    list.reserve(static_cast<std::size_t>(rows.size()));
     for (int row = 0; row < rows.size(); ++row) list.push_back(read_endpoint(rows, row));
     co_return list;
 }
@@ -76,8 +80,8 @@ awaitable<std::optional<Endpoint>> load_endpoint_for_update(Connection& connecti
     co_return read_one(co_await connection.exec(sql::load_endpoint_for_update, Params::of(application, id)));
 }
 
-awaitable<Endpoint> insert_endpoint(Connection& connection, OrganizationId organization, ApplicationId application,
-                                    Endpoint endpoint) {
+awaitable<Endpoint> insert_endpoint(Connection& connection, OrganizationId organization,
+                                    ApplicationId application, Endpoint endpoint) {
     auto params = fields_of(application, endpoint);
     params.add(organization).add(static_cast<std::int16_t>(domain::shard_of(endpoint.id)));
     const auto rows = co_await connection.exec(sql::insert_endpoint, std::move(params));
@@ -99,12 +103,15 @@ awaitable<bool> delete_endpoint(Connection& connection, ApplicationId applicatio
     co_return rows.affected() > 0;
 }
 
-awaitable<std::vector<EndpointId>> delete_endpoints_of_application(Connection& connection, ApplicationId application) {
-    co_return read_ids(co_await connection.exec(sql::delete_endpoints_of_application, Params::of(application)));
+awaitable<std::vector<EndpointId>> delete_endpoints_of_application(Connection& connection,
+                                                                   ApplicationId application) {
+    co_return read_ids(
+        co_await connection.exec(sql::delete_endpoints_of_application, Params::of(application)));
 }
 
 awaitable<std::vector<EndpointId>> list_endpoint_ids(Connection& connection, ApplicationId application) {
-    co_return read_ids(co_await connection.exec(sql::list_endpoint_ids_of_application, Params::of(application)));
+    co_return read_ids(
+        co_await connection.exec(sql::list_endpoint_ids_of_application, Params::of(application)));
 }
 
 }  // namespace posthorn::store

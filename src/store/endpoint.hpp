@@ -35,26 +35,32 @@ struct Endpoint {
 };
 
 // Deleted endpoints are not found.
-boost::asio::awaitable<std::optional<EndpointId>> find_endpoint(Pool& pool, ApplicationId application, EndpointId id);
+boost::asio::awaitable<std::optional<EndpointId>> find_endpoint(Pool& pool, ApplicationId application,
+                                                                EndpointId id);
 boost::asio::awaitable<std::optional<EndpointId>> find_endpoint_by_uid(Pool& pool, ApplicationId application,
                                                                        std::string uid);
-boost::asio::awaitable<std::optional<Endpoint>> load_endpoint(Pool& pool, ApplicationId application, EndpointId id);
-boost::asio::awaitable<std::vector<Endpoint>> list_endpoints(Pool& pool, ApplicationId application, Scan scan);
+boost::asio::awaitable<std::optional<Endpoint>> load_endpoint(Pool& pool, ApplicationId application,
+                                                              EndpointId id);
+boost::asio::awaitable<std::vector<Endpoint>> list_endpoints(Pool& pool, ApplicationId application,
+                                                             Scan scan);
 
-// Within a transaction, together with record_endpoint_changes. A uid that is taken throws DatabaseError (unique violation of
-// endpoint_uid).
+// Within a transaction, together with record_endpoint_changes. A uid that is taken throws DatabaseError
+// (unique violation of endpoint_uid).
 boost::asio::awaitable<std::optional<Endpoint>> load_endpoint_for_update(Connection& connection,
-                                                                         ApplicationId application, EndpointId id);
+                                                                         ApplicationId application,
+                                                                         EndpointId id);
 boost::asio::awaitable<Endpoint> insert_endpoint(Connection& connection, OrganizationId organization,
                                                  ApplicationId application, Endpoint endpoint);
-boost::asio::awaitable<std::optional<Endpoint>> update_endpoint(Connection& connection, ApplicationId application,
-                                                                Endpoint endpoint);
+boost::asio::awaitable<std::optional<Endpoint>> update_endpoint(Connection& connection,
+                                                                ApplicationId application, Endpoint endpoint);
 // Carries a change of `ordered` to the deliveries that wait.
-boost::asio::awaitable<void> mark_deliveries_ordered(Connection& connection, ApplicationId application, EndpointId id,
-                                                     bool ordered);
-boost::asio::awaitable<bool> delete_endpoint(Connection& connection, ApplicationId application, EndpointId id);
+boost::asio::awaitable<void> mark_deliveries_ordered(Connection& connection, ApplicationId application,
+                                                     EndpointId id, bool ordered);
+boost::asio::awaitable<bool> delete_endpoint(Connection& connection, ApplicationId application,
+                                             EndpointId id);
 boost::asio::awaitable<std::vector<EndpointId>> delete_endpoints_of_application(Connection& connection,
                                                                                 ApplicationId application);
-boost::asio::awaitable<std::vector<EndpointId>> list_endpoint_ids(Connection& connection, ApplicationId application);
+boost::asio::awaitable<std::vector<EndpointId>> list_endpoint_ids(Connection& connection,
+                                                                  ApplicationId application);
 
 }  // namespace posthorn::store

@@ -35,7 +35,8 @@ awaitable<std::int64_t> count_old_secrets(Connection& connection, EndpointId end
     co_return rows.get<std::int64_t>(0, 0);
 }
 
-awaitable<void> retire_current_secret(Connection& connection, EndpointId endpoint, std::chrono::seconds grace_period) {
+awaitable<void> retire_current_secret(Connection& connection, EndpointId endpoint,
+                                      std::chrono::seconds grace_period) {
     if (grace_period > std::chrono::seconds::zero())
         co_await connection.exec(sql::expire_current_secret,
                                  Params::of(endpoint, static_cast<double>(grace_period.count())));

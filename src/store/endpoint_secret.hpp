@@ -12,9 +12,10 @@ namespace posthorn::store {
 boost::asio::awaitable<std::optional<std::string>> load_current_secret(Pool& pool, EndpointId endpoint);
 
 // Within a transaction that has the endpoint's row locked, together with record_endpoint_changes.
-boost::asio::awaitable<std::optional<std::string>> load_current_secret(Connection& connection, EndpointId endpoint);
-boost::asio::awaitable<void> insert_endpoint_secret(Connection& connection, EndpointId endpoint, EndpointSecretId id,
-                                                    std::string sealed);
+boost::asio::awaitable<std::optional<std::string>> load_current_secret(Connection& connection,
+                                                                       EndpointId endpoint);
+boost::asio::awaitable<void> insert_endpoint_secret(Connection& connection, EndpointId endpoint,
+                                                    EndpointSecretId id, std::string sealed);
 boost::asio::awaitable<void> remove_expired_secrets(Connection& connection, EndpointId endpoint);
 boost::asio::awaitable<std::int64_t> count_old_secrets(Connection& connection, EndpointId endpoint);
 // The current one goes on signing for the grace period; with none it is removed at once.

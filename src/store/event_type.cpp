@@ -30,26 +30,32 @@ std::optional<Json> schemas_of(const EventType& event_type) {
 }
 }  // namespace
 
-awaitable<std::optional<EventType>> load_event_type(Pool& pool, OrganizationId organization, std::string name) {
+awaitable<std::optional<EventType>> load_event_type(Pool& pool, OrganizationId organization,
+                                                    std::string name) {
     co_return read_one(co_await pool.exec(sql::load_event_type, Params::of(organization, name)));
 }
 
 awaitable<std::vector<EventType>> list_event_types(Pool& pool, OrganizationId organization, NameScan scan,
                                                    EventTypeList what) {
-    const auto& statement = scan.descending ? sql::list_event_types_descending : sql::list_event_types_ascending;
+    const auto& statement =
+        scan.descending ? sql::list_event_types_descending : sql::list_event_types_ascending;
     const auto rows = co_await pool.exec(
         statement, Params::of(organization, scan.beyond, scan.limit, what.schemas, what.archived));
     std::vector<EventType> list;
+    list.reserve(static_cast<std::size_t>(rows.size()));
     for (int row = 0; row < rows.size(); ++row) list.push_back(read_event_type(rows, row));
     co_return list;
 }
 
-awaitable<std::optional<EventType>> load_event_type_for_update(Connection& connection, OrganizationId organization,
+awaitable<std::optional<EventType>> load_event_type_for_update(Connection& connection,
+                                                               OrganizationId organization,
                                                                std::string name) {
-    co_return read_one(co_await connection.exec(sql::load_event_type_for_update, Params::of(organization, name)));
+    co_return read_one(
+        co_await connection.exec(sql::load_event_type_for_update, Params::of(organization, name)));
 }
 
-awaitable<EventType> insert_event_type(Connection& connection, OrganizationId organization, EventType event_type) {
+awaitable<EventType> insert_event_type(Connection& connection, OrganizationId organization,
+                                       EventType event_type) {
     const auto rows = co_await connection.exec(
         sql::insert_event_type,
         Params::of(organization, event_type.id, event_type.name, event_type.description, event_type.archived,
@@ -61,8 +67,8 @@ awaitable<std::optional<EventType>> update_event_type(Connection& connection, Or
                                                       EventType event_type) {
     co_return read_one(co_await connection.exec(
         sql::update_event_type,
-        Params::of(organization, event_type.id, event_type.description, event_type.archived, event_type.deprecated,
-                   event_type.feature_flag, schemas_of(event_type))));
+        Params::of(organization, event_type.id, event_type.description, event_type.archived,
+                   event_type.deprecated, event_type.feature_flag, schemas_of(event_type))));
 }
 
 awaitable<bool> expunge_event_type(Connection& connection, OrganizationId organization, std::string name) {

@@ -34,8 +34,8 @@ struct EventTypeList {
 // Expunged event types are not found; archived ones are.
 boost::asio::awaitable<std::optional<EventType>> load_event_type(Pool& pool, OrganizationId organization,
                                                                  std::string name);
-boost::asio::awaitable<std::vector<EventType>> list_event_types(Pool& pool, OrganizationId organization, NameScan scan,
-                                                                EventTypeList what);
+boost::asio::awaitable<std::vector<EventType>> list_event_types(Pool& pool, OrganizationId organization,
+                                                                NameScan scan, EventTypeList what);
 
 // Within a transaction. A name that is taken throws DatabaseError (unique violation of event_type_name).
 boost::asio::awaitable<std::optional<EventType>> load_event_type_for_update(Connection& connection,
@@ -45,7 +45,8 @@ boost::asio::awaitable<EventType> insert_event_type(Connection& connection, Orga
                                                     EventType event_type);
 // All but its name.
 boost::asio::awaitable<std::optional<EventType>> update_event_type(Connection& connection,
-                                                                   OrganizationId organization, EventType event_type);
+                                                                   OrganizationId organization,
+                                                                   EventType event_type);
 boost::asio::awaitable<bool> expunge_event_type(Connection& connection, OrganizationId organization,
                                                 std::string name);
 

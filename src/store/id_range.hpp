@@ -13,7 +13,8 @@
 
 namespace posthorn::store {
 
-// A stretch of a list in the order of its ids: at most `limit` rows from `near` (not included) towards `far` (included).
+// A stretch of a list in the order of its ids: at most `limit` rows from `near` (not included) towards `far`
+// (included).
 struct IdRange {
     Uuid near;
     Uuid far;
@@ -27,8 +28,8 @@ IdRange bounded(const Scan& scan, std::optional<SystemTime> after, std::optional
 template <class Row>
 struct Listing {
     std::vector<Row> rows;
-    // The search was given up here, before it had as many rows as wanted: go on beyond this id. Filters that match
-    // next to nothing would otherwise read a whole table for one page.
+    // The search was given up here, before it had as many rows as wanted: go on beyond this id. Filters that
+    // match next to nothing would otherwise read a whole table for one page.
     std::optional<Uuid> stopped_at;
 };
 
@@ -36,8 +37,8 @@ struct Listing {
 inline constexpr std::int64_t rows_a_window = 2'000;
 inline constexpr int windows_a_request = 25;
 
-// Fills a page from window after window. end_of_window(range) gives the last id of the next rows_a_window rows of the
-// range, or nothing if there are fewer; read(range) the rows of the range that match.
+// Fills a page from window after window. end_of_window(range) gives the last id of the next rows_a_window
+// rows of the range, or nothing if there are fewer; read(range) the rows of the range that match.
 template <class Row, class EndOfWindow, class Read>
 boost::asio::awaitable<Listing<Row>> walk_in_windows(IdRange range, EndOfWindow end_of_window, Read read) {
     Listing<Row> listing;

@@ -36,7 +36,8 @@ struct StateRow {
 };
 
 // Of pairs that have never met there is no row.
-awaitable<std::vector<StateRow>> read_states(Pool& pool, ApplicationId application, std::vector<EndpointId> endpoints,
+awaitable<std::vector<StateRow>> read_states(Pool& pool, ApplicationId application,
+                                             std::vector<EndpointId> endpoints,
                                              std::vector<MessageId> messages) {
     const auto rows = co_await pool.exec(sql::delivery_states, Params::of(application, endpoints, messages));
     std::vector<StateRow> states;
@@ -49,7 +50,8 @@ awaitable<std::vector<StateRow>> read_states(Pool& pool, ApplicationId applicati
 }
 
 // Those of the messages that concern the endpoint and stand as wanted, in their order.
-awaitable<std::vector<AttemptedMessageRow>> attempted_among(Pool& pool, ApplicationId application, EndpointId endpoint,
+awaitable<std::vector<AttemptedMessageRow>> attempted_among(Pool& pool, ApplicationId application,
+                                                            EndpointId endpoint,
                                                             std::vector<MessageRow> messages,
                                                             std::optional<MessageStatus> wanted) {
     std::vector<MessageId> ids;
@@ -94,17 +96,19 @@ std::string_view to_string(MessageStatus status) {
     throw std::logic_error("a message status has an unknown number");
 }
 
-awaitable<Listing<MessageRow>> list_messages(Pool& pool, ApplicationId application, IdRange range, MessageFilter filter,
-                                             bool with_payload) {
+awaitable<Listing<MessageRow>> list_messages(Pool& pool, ApplicationId application, IdRange range,
+                                             MessageFilter filter, bool with_payload) {
     const auto read = [&](IdRange part) -> awaitable<std::vector<MessageRow>> {
-        const auto& statement = part.descending ? sql::list_messages_descending : sql::list_messages_ascending;
+        const auto& statement =
+            part.descending ? sql::list_messages_descending : sql::list_messages_ascending;
         co_return read_messages(
             co_await pool.exec(statement, Params::of(application, part.near, part.far, part.limit,
                                                      filter.event_types, filter.channel, with_payload)));
     };
     if (!filter.any()) co_return Listing<MessageRow>{co_await read(range), std::nullopt};
     const auto end_of_window = [&](IdRange rest) -> awaitable<std::optional<Uuid>> {
-        const auto& statement = rest.descending ? sql::message_window_descending : sql::message_window_ascending;
+        const auto& statement =
+            rest.descending ? sql::message_window_descending : sql::message_window_ascending;
         const auto rows =
             co_await pool.exec(statement, Params::of(application, rest.near, rest.far, rows_a_window));
         if (rows.empty()) co_return std::nullopt;
@@ -113,8 +117,8 @@ awaitable<Listing<MessageRow>> list_messages(Pool& pool, ApplicationId applicati
     co_return co_await walk_in_windows<MessageRow>(range, end_of_window, read);
 }
 
-awaitable<std::optional<MessageRow>> find_message(Pool& pool, ApplicationId application, std::string id_or_event_id,
-                                                  bool with_payload) {
+awaitable<std::optional<MessageRow>> find_message(Pool& pool, ApplicationId application,
+                                                  std::string id_or_event_id, bool with_payload) {
     if (const auto id = MessageId::parse(id_or_event_id)) {
         const auto rows = co_await pool.exec(sql::find_message, Params::of(application, *id, with_payload));
         if (!rows.empty()) co_return read_message(rows, 0);
@@ -141,8 +145,10 @@ awaitable<Listing<AttemptedMessageRow>> list_attempted_messages(Pool& pool, Appl
     for (int look = 0; look < looks_a_request; ++look) {
         auto messages = co_await list_messages(pool, application, range, filter, false);
         const bool more = messages.stopped_at || messages.rows.size() == messages_a_look;
-        if (messages.stopped_at) range.near = *messages.stopped_at;
-        else if (!messages.rows.empty()) range.near = messages.rows.back().id.value;
+        if (messages.stopped_at)
+            range.near = *messages.stopped_at;
+        else if (!messages.rows.empty())
+            range.near = messages.rows.back().id.value;
         listing.stopped_at = range.near;
         for (auto& row :
              co_await attempted_among(pool, application, endpoint, std::move(messages.rows), status))
@@ -155,11 +161,12 @@ awaitable<Listing<AttemptedMessageRow>> list_attempted_messages(Pool& pool, Appl
     co_return listing;
 }
 
-awaitable<std::vector<AttemptedDestinationRow>> list_attempted_destinations(Pool& pool, ApplicationId application,
+awaitable<std::vector<AttemptedDestinationRow>> list_attempted_destinations(Pool& pool,
+                                                                            ApplicationId application,
                                                                             MessageId message, Scan scan) {
-    const auto rows = co_await pool.exec(
-        sql::list_message_destinations,
-        Params::of(application, message, scan.beyond, scan.descending, scan.limit));
+    const auto rows =
+        co_await pool.exec(sql::list_message_destinations,
+                           Params::of(application, message, scan.beyond, scan.descending, scan.limit));
     std::vector<EndpointId> ids;
     for (int row = 0; row < rows.size(); ++row) ids.push_back(rows.get<EndpointId>(row, 0));
     std::unordered_map<EndpointId, DeliveryState> states;
@@ -186,8 +193,8 @@ awaitable<std::vector<AttemptedDestinationRow>> list_attempted_destinations(Pool
     co_return destinations;
 }
 
-awaitable<EndpointStats> endpoint_stats(Pool& pool, ApplicationId application, EndpointId endpoint, SystemTime since,
-                                        SystemTime until) {
+awaitable<EndpointStats> endpoint_stats(Pool& pool, ApplicationId application, EndpointId endpoint,
+                                        SystemTime since, SystemTime until) {
     const auto rows = co_await pool.exec(
         sql::endpoint_stats, Params::of(application, endpoint, uuid_v7_floor(since), uuid_v7_floor(until)));
     co_return EndpointStats{.success = rows.get<std::int64_t>(0, 0),

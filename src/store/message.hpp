@@ -37,8 +37,9 @@ struct MessageFilter {
     bool any() const { return event_types || channel; }
 };
 
-boost::asio::awaitable<Listing<MessageRow>> list_messages(Pool& pool, ApplicationId application, IdRange range,
-                                                          MessageFilter filter, bool with_payload);
+boost::asio::awaitable<Listing<MessageRow>> list_messages(Pool& pool, ApplicationId application,
+                                                          IdRange range, MessageFilter filter,
+                                                          bool with_payload);
 // By id, or by the eventId that was given to it (the newest of that eventId).
 boost::asio::awaitable<std::optional<MessageRow>> find_message(Pool& pool, ApplicationId application,
                                                                std::string id_or_event_id, bool with_payload);
@@ -71,15 +72,14 @@ struct AttemptedDestinationRow {
     DeliveryState state;
 };
 // The endpoints that a message was or will be sent to, deleted ones that were attempted among them.
-boost::asio::awaitable<std::vector<AttemptedDestinationRow>> list_attempted_destinations(Pool& pool,
-                                                                                         ApplicationId application,
-                                                                                         MessageId message, Scan scan);
+boost::asio::awaitable<std::vector<AttemptedDestinationRow>> list_attempted_destinations(
+    Pool& pool, ApplicationId application, MessageId message, Scan scan);
 
 // An endpoint's messages of a time, each counted by the state it is in now.
 struct EndpointStats {
     std::int64_t success = 0, pending = 0, fail = 0, sending = 0;
 };
-boost::asio::awaitable<EndpointStats> endpoint_stats(Pool& pool, ApplicationId application, EndpointId endpoint,
-                                                     SystemTime since, SystemTime until);
+boost::asio::awaitable<EndpointStats> endpoint_stats(Pool& pool, ApplicationId application,
+                                                     EndpointId endpoint, SystemTime since, SystemTime until);
 
 }  // namespace posthorn::store

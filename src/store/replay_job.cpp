@@ -23,7 +23,8 @@ std::optional<domain::DeadLetterReason> read_reason(const Rows& rows, int row, i
 
 ReplayJobRow read_job(const Rows& rows, int row) {
     return {.id = rows.get<ReplayJobId>(row, 0),
-            .kind = rows.get<std::string_view>(row, 3) == recover_kind ? ReplayKind::recover : ReplayKind::dead_letters,
+            .kind = rows.get<std::string_view>(row, 3) == recover_kind ? ReplayKind::recover
+                                                                       : ReplayKind::dead_letters,
             .state = parse_state(rows.get<std::string_view>(row, 4)),
             .application = rows.get<std::optional<ApplicationId>>(row, 1),
             .endpoint = rows.get<std::optional<EndpointId>>(row, 2),
@@ -63,7 +64,8 @@ awaitable<ReplayJobRow> insert_replay_job(Connection& connection, ReplayJobId id
 }
 
 awaitable<std::optional<ReplayJobRow>> find_replay_job(Pool& pool, OrganizationId organization,
-                                                       std::optional<ApplicationId> application, ReplayJobId id) {
+                                                       std::optional<ApplicationId> application,
+                                                       ReplayJobId id) {
     const auto rows = co_await pool.exec(sql::find_replay_job, Params::of(organization, application, id));
     if (rows.empty()) co_return std::nullopt;
     co_return read_job(rows, 0);
@@ -71,7 +73,8 @@ awaitable<std::optional<ReplayJobRow>> find_replay_job(Pool& pool, OrganizationI
 
 awaitable<std::vector<ReplayJobRow>> list_replay_jobs(Pool& pool, OrganizationId organization,
                                                       std::optional<ApplicationId> application, Scan scan) {
-    const auto& statement = scan.descending ? sql::list_replay_jobs_descending : sql::list_replay_jobs_ascending;
+    const auto& statement =
+        scan.descending ? sql::list_replay_jobs_descending : sql::list_replay_jobs_ascending;
     const auto rows =
         co_await pool.exec(statement, Params::of(organization, application, scan.beyond, scan.limit));
     std::vector<ReplayJobRow> jobs;

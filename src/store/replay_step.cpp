@@ -59,7 +59,8 @@ awaitable<std::optional<ClaimedJob>> claim_job(Connection& connection) {
     co_return job;
 }
 
-awaitable<std::vector<Candidate>> next_candidates(Connection& connection, const ClaimedJob& job, std::int64_t limit) {
+awaitable<std::vector<Candidate>> next_candidates(Connection& connection, const ClaimedJob& job,
+                                                  std::int64_t limit) {
     auto params = to_params(job.filter);
     params.add(job.cursor.message).add(job.cursor.endpoint).add(job.before_run).add(job.crowded).add(limit);
     const auto rows = co_await connection.exec(sql::next_replay_candidates, std::move(params));
@@ -71,7 +72,8 @@ awaitable<std::vector<Candidate>> next_candidates(Connection& connection, const 
     co_return candidates;
 }
 
-awaitable<LockedEndpoints> lock_endpoints(Connection& connection, std::vector<EndpointId> ids, std::int64_t live_limit) {
+awaitable<LockedEndpoints> lock_endpoints(Connection& connection, std::vector<EndpointId> ids,
+                                          std::int64_t live_limit) {
     const auto rows = co_await connection.exec(sql::lock_replay_endpoints, Params::of(ids, live_limit));
     LockedEndpoints endpoints;
     for (int row = 0; row < rows.size(); ++row)
@@ -92,8 +94,8 @@ std::vector<EndpointId> endpoints_of(const std::vector<Candidate>& candidates) {
 }
 
 // Sorts the candidates out; endpoints that have enough for now join the job's crowded ones.
-Selection sort_out(const std::vector<Candidate>& candidates, LockedEndpoints endpoints, std::int64_t live_limit,
-                 std::vector<EndpointId>& crowded) {
+Selection sort_out(const std::vector<Candidate>& candidates, LockedEndpoints endpoints,
+                   std::int64_t live_limit, std::vector<EndpointId>& crowded) {
     Selection selection;
     for (const auto& candidate : candidates) {
         const auto found = endpoints.find(candidate.key.endpoint);
@@ -124,8 +126,8 @@ struct Columns {
     }
 };
 
-awaitable<std::int64_t> revive(Connection& connection, std::vector<Candidate> chosen, const LockedEndpoints& endpoints,
-                               std::int64_t before_run) {
+awaitable<std::int64_t> revive(Connection& connection, std::vector<Candidate> chosen,
+                               const LockedEndpoints& endpoints, std::int64_t before_run) {
     if (chosen.empty()) co_return 0;
     const Columns columns(chosen);
     std::vector<std::int16_t> shards;
@@ -143,10 +145,9 @@ awaitable<std::int64_t> revive(Connection& connection, std::vector<Candidate> ch
 awaitable<void> mark_undeliverable(Connection& connection, std::vector<Candidate> chosen) {
     if (chosen.empty()) co_return;
     const Columns columns(chosen);
-    co_await connection.exec(
-        sql::mark_undeliverable,
-        Params::of(columns.applications, columns.endpoints, columns.messages,
-                   static_cast<std::int16_t>(domain::DeadLetterReason::undeliverable)));
+    co_await connection.exec(sql::mark_undeliverable,
+                             Params::of(columns.applications, columns.endpoints, columns.messages,
+                                        static_cast<std::int16_t>(domain::DeadLetterReason::undeliverable)));
 }
 
 // Where the job stands after a step, and how long it rests.
@@ -157,10 +158,11 @@ struct Progress {
     milliseconds rest{0};
 };
 
-Progress progress_after(const ClaimedJob& job, const std::vector<Candidate>& candidates, std::int64_t step_limit,
-                        std::int64_t replayed, milliseconds crowded_pause) {
+Progress progress_after(const ClaimedJob& job, const std::vector<Candidate>& candidates,
+                        std::int64_t step_limit, std::int64_t replayed, milliseconds crowded_pause) {
     Progress progress{ReplayState::running, job.cursor, job.crowded, milliseconds(0)};
-    if (job.rate_limit > 0) progress.rest = milliseconds((replayed * 1000 + job.rate_limit - 1) / job.rate_limit);
+    if (job.rate_limit > 0)
+        progress.rest = milliseconds((replayed * 1000 + job.rate_limit - 1) / job.rate_limit);
     if (static_cast<std::int64_t>(candidates.size()) == step_limit) {
         progress.cursor = candidates.back().key;
     } else if (job.crowded.empty()) {
@@ -174,18 +176,19 @@ Progress progress_after(const ClaimedJob& job, const std::vector<Candidate>& can
 }
 
 awaitable<void> save(Connection& connection, ReplayJobId id, Progress progress, std::int64_t replayed) {
-    co_await connection.exec(sql::advance_replay_job,
-                             Params::of(id, to_string(progress.state), progress.cursor.message,
-                                        progress.cursor.endpoint, progress.crowded, replayed,
-                                        static_cast<std::int64_t>(progress.rest.count())));
+    co_await connection.exec(
+        sql::advance_replay_job,
+        Params::of(id, to_string(progress.state), progress.cursor.message, progress.cursor.endpoint,
+                   progress.crowded, replayed, static_cast<std::int64_t>(progress.rest.count())));
 }
 
 awaitable<std::optional<ReplayStep>> step_within_transaction(Connection& connection, ReplayLimits limits) {
     auto job = co_await claim_job(connection);
     if (!job) co_return std::nullopt;
     // At most a second's worth, so that a slow replay is a stream and not a burst.
-    const auto step_limit = job->rate_limit > 0 ? std::min<std::int64_t>(limits.deliveries_a_step, job->rate_limit)
-                                                : limits.deliveries_a_step;
+    const auto step_limit = job->rate_limit > 0
+                                ? std::min<std::int64_t>(limits.deliveries_a_step, job->rate_limit)
+                                : limits.deliveries_a_step;
     const auto candidates = co_await next_candidates(connection, *job, step_limit);
     const auto endpoints =
         co_await lock_endpoints(connection, endpoints_of(candidates), limits.live_per_endpoint);
@@ -194,11 +197,11 @@ awaitable<std::optional<ReplayStep>> step_within_transaction(Connection& connect
     ReplayStep step{.job = job->id};
     step.replayed = co_await revive(connection, selection.replayed, endpoints, job->before_run);
     co_await mark_undeliverable(connection, selection.undeliverable);
-    const auto progress =
-        progress_after(*job, candidates, step_limit, step.replayed, limits.crowded_pause);
+    const auto progress = progress_after(*job, candidates, step_limit, step.replayed, limits.crowded_pause);
     co_await save(connection, job->id, progress, step.replayed);
     step.state = progress.state;
-    for (const auto id : endpoints_of(selection.replayed)) step.woken.emplace_back(endpoints.at(id).shard, id);
+    for (const auto id : endpoints_of(selection.replayed))
+        step.woken.emplace_back(endpoints.at(id).shard, id);
     co_return step;
 }
 }  // namespace
@@ -220,14 +223,15 @@ awaitable<Resend> resend_message(Connection& connection, ApplicationId applicati
                                  MessageId message) {
     const auto endpoints = co_await lock_endpoints(connection, {endpoint}, 1);
     const auto target = endpoints.find(endpoint);
-    if (target == endpoints.end() || target->second.deleted) co_return Resend{ResendOutcome::endpoint_unknown};
+    if (target == endpoints.end() || target->second.deleted)
+        co_return Resend{ResendOutcome::endpoint_unknown};
     if (target->second.disabled) co_return Resend{ResendOutcome::endpoint_disabled};
     const auto found = co_await connection.exec(sql::find_message, Params::of(application, message, false));
     if (found.empty()) co_return Resend{ResendOutcome::message_unknown};
     if (found.get<bool>(0, 4)) co_return Resend{ResendOutcome::message_expunged};
-    co_await connection.exec(sql::resend_delivery,
-                             Params::of(application, endpoint, message,
-                                        static_cast<std::int16_t>(target->second.shard), target->second.ordered));
+    co_await connection.exec(sql::resend_delivery, Params::of(application, endpoint, message,
+                                                              static_cast<std::int16_t>(target->second.shard),
+                                                              target->second.ordered));
     co_return Resend{ResendOutcome::queued, target->second.shard};
 }
 

@@ -24,7 +24,8 @@ awaitable<void> make_partitions(Connection& connection, seconds behind) {
 
 // A batch is a transaction: no lock is held for long, and an interruption loses little.
 template <class... Leading>
-awaitable<std::int64_t> delete_in_batches(Connection& connection, const Statement& statement, Leading... leading) {
+awaitable<std::int64_t> delete_in_batches(Connection& connection, const Statement& statement,
+                                          Leading... leading) {
     std::int64_t deleted = 0;
     while (true) {
         const auto rows = co_await connection.exec(statement, Params::of(leading..., rows_a_batch));
@@ -58,7 +59,8 @@ awaitable<void> drop_old_partitions(Connection& connection, seconds retention, R
 awaitable<RetentionReport> apply(Connection& connection, seconds retention) {
     RetentionReport report;
     co_await make_partitions(connection, std::min<seconds>(partitions_behind, retention));
-    report.dead_letters = co_await delete_in_batches(connection, sql::delete_old_dead_letters, count(retention));
+    report.dead_letters =
+        co_await delete_in_batches(connection, sql::delete_old_dead_letters, count(retention));
     co_await drop_old_partitions(connection, retention, report);
     report.idempotency_keys = co_await delete_in_batches(connection, sql::delete_expired_idempotency_keys);
     co_await connection.exec(sql::delete_old_endpoint_changes, Params::of(count(endpoint_changes_are_kept)));
@@ -69,7 +71,9 @@ awaitable<RetentionReport> apply(Connection& connection, seconds retention) {
 }
 }  // namespace
 
-awaitable<void> ensure_partitions(Connection& connection) { co_await make_partitions(connection, partitions_behind); }
+awaitable<void> ensure_partitions(Connection& connection) {
+    co_await make_partitions(connection, partitions_behind);
+}
 
 awaitable<std::optional<RetentionReport>> apply_retention(Connection& connection, seconds retention) {
     const auto locked = co_await connection.exec(sql::try_lock_retention);

@@ -1,8 +1,7 @@
 #include "store/wake_up.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+#include <fmt/format.h>
 
 #include "base/encoding.hpp"
 #include "store/queries.hpp"
@@ -16,7 +15,8 @@ constexpr std::size_t payload_limit_bytes = 7'000;
 constexpr std::ptrdiff_t most_endpoints_of_a_shard = 100;
 
 std::string hex(EndpointId endpoint) {
-    return hex_encode({reinterpret_cast<const char*>(endpoint.value.bytes.data()), endpoint.value.bytes.size()});
+    return hex_encode(
+        {reinterpret_cast<const char*>(endpoint.value.bytes.data()), endpoint.value.bytes.size()});
 }
 }  // namespace
 
@@ -25,16 +25,19 @@ std::vector<std::string> wake_up_payloads(std::vector<std::pair<int, EndpointId>
     endpoints.erase(std::unique(endpoints.begin(), endpoints.end()), endpoints.end());
     std::vector<std::string> payloads;
     const auto add = [&](const std::string& entry) {
-        if (payloads.empty() || payloads.back().size() + 1 + entry.size() > payload_limit_bytes) payloads.emplace_back();
+        if (payloads.empty() || payloads.back().size() + 1 + entry.size() > payload_limit_bytes)
+            payloads.emplace_back();
         if (!payloads.back().empty()) payloads.back() += ',';
         payloads.back() += entry;
     };
     for (auto first = endpoints.begin(); first != endpoints.end();) {
-        const auto past = std::find_if(first, endpoints.end(), [&](const auto& e) { return e.first != first->first; });
+        const auto past =
+            std::find_if(first, endpoints.end(), [&](const auto& e) { return e.first != first->first; });
         if (past - first > most_endpoints_of_a_shard) {
             add(fmt::format("{}:*", first->first));
         } else {
-            for (auto one = first; one != past; ++one) add(fmt::format("{}:{}", one->first, hex(one->second)));
+            for (auto one = first; one != past; ++one)
+                add(fmt::format("{}:{}", one->first, hex(one->second)));
         }
         first = past;
     }

@@ -24,7 +24,8 @@ std::shared_ptr<const egress::AddressGuard> loopback_guard() {
 asio::awaitable<void> prepare_schema(store::Pool& pool) {
     auto connection = co_await pool.acquire();
     co_await store::migrate(*connection);
-    co_await connection->run("SELECT make_partitions(now() - interval '14 days', now() + interval '14 days')");
+    co_await connection->run(
+        "SELECT make_partitions(now() - interval '14 days', now() + interval '14 days')");
 }
 }  // namespace
 
@@ -33,7 +34,8 @@ ApiFixture::ApiFixture()
       conninfo_(TestPostgres::instance().make_database(false)),
       organization_(OrganizationId::make(clock.system_now())),
       other_organization_(OrganizationId::make(clock.system_now())),
-      pool_(std::make_unique<store::Pool>(io_.get_executor(), store::ConnectOptions{.conninfo = conninfo_}, connections)),
+      pool_(std::make_unique<store::Pool>(io_.get_executor(), store::ConnectOptions{.conninfo = conninfo_},
+                                          connections)),
       secret_box_(Secret(std::string(32, 'k'))),
       host_checker_(std::make_unique<egress::HostChecker>(io_.get_executor(), loopback_guard())),
       context_(std::make_unique<admin::Context>(
@@ -62,8 +64,8 @@ void ApiFixture::run_to_end(asio::awaitable<void> work) {
     if (failure) std::rethrow_exception(failure);
 }
 
-http::Response ApiFixture::call(http::Method method, const std::string& target, const std::string& body,
-                                std::optional<std::string> token) {
+http::Request ApiFixture::request(http::Method method, const std::string& target, const std::string& body,
+                                  std::optional<std::string> token) const {
     http::Request request;
     request.method = method;
     http::parse_target(target, request);
@@ -72,11 +74,35 @@ http::Response ApiFixture::call(http::Method method, const std::string& target, 
     request.peer = "127.0.0.1";
     if (!token) token = token_of(organization_);
     if (!token->empty()) request.fields.add("Authorization", "Bearer " + *token);
-    return run(router_.dispatch(request));
+    return request;
 }
 
-json::value ApiFixture::expect(int status, http::Method method, const std::string& target, const std::string& body,
-                               std::optional<std::string> token) {
+http::Response ApiFixture::call(http::Method method, const std::string& target, const std::string& body,
+                                std::optional<std::string> token) {
+    auto made = request(method, target, body, std::move(token));
+    return run(router_.dispatch(made));
+}
+
+std::vector<http::Response> ApiFixture::call_together(std::vector<http::Request> requests) {
+    std::vector<http::Response> responses(requests.size());
+    std::size_t under_way = requests.size();
+    asio::steady_timer all_done(io_, asio::steady_timer::time_point::max());
+    for (std::size_t i = 0; i < requests.size(); ++i)
+        asio::co_spawn(io_, router_.dispatch(requests[i]),
+                       [&, i](std::exception_ptr failure, http::Response response) {
+                           if (failure) std::rethrow_exception(failure);
+                           responses[i] = std::move(response);
+                           if (--under_way == 0) all_done.cancel();
+                       });
+    run([](asio::steady_timer& timer) -> asio::awaitable<void> {
+        boost::system::error_code cancelled;
+        co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, cancelled));
+    }(all_done));
+    return responses;
+}
+
+json::value ApiFixture::expect(int status, http::Method method, const std::string& target,
+                               const std::string& body, std::optional<std::string> token) {
     const auto response = call(method, target, body, std::move(token));
     if (response.status != status)
         throw std::runtime_error(std::string(to_string(method)) + " " + target + " gave " +
@@ -84,14 +110,17 @@ json::value ApiFixture::expect(int status, http::Method method, const std::strin
     return response.body.empty() ? json::value() : json::parse(response.body);
 }
 
-std::string ApiFixture::token_of(OrganizationId organization, std::optional<ApplicationId> application) const {
-    return domain::make_access_token(jwt_secret, organization, application, clock.system_now(), std::chrono::hours(1));
+std::string ApiFixture::token_of(OrganizationId organization,
+                                 std::optional<ApplicationId> application) const {
+    return domain::make_access_token(jwt_secret, organization, application, clock.system_now(),
+                                     std::chrono::hours(1));
 }
 
 std::string ApiFixture::make_application(const std::string& uid, std::optional<std::string> token) {
     json::object body{{"name", "An application"}};
     if (!uid.empty()) body["uid"] = uid;
-    return text_at(expect(201, http::Method::post, "/api/v1/app", json::serialize(body), std::move(token)), "id");
+    return text_at(expect(201, http::Method::post, "/api/v1/app", json::serialize(body), std::move(token)),
+                   "id");
 }
 
 std::string ApiFixture::make_endpoint(const std::string& application, const std::string& url,

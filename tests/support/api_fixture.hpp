@@ -3,6 +3,7 @@
 #include <chrono>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "admin-api/context.hpp"
 #include "http/router.hpp"
@@ -10,27 +11,37 @@
 
 namespace posthorn::test {
 
-// The admin API on a real database of its own, without sockets: a call goes straight to the router. The clock starts at the real
-// time and moves by hand. Endpoint URLs may point to 127.0.0.0/8; other private addresses are refused.
+// The admin API on a real database of its own, without sockets: a call goes straight to the router. The clock
+// starts at the real time and moves by hand. Endpoint URLs may point to 127.0.0.0/8; other private addresses
+// are refused.
 class ApiFixture {
 public:
     ApiFixture();
     ~ApiFixture();
 
-    // `target` is a path with an optional query. Without a token the organization's own is sent; "" sends none.
+    // `target` is a path with an optional query. Without a token the organization's own is sent; "" sends
+    // none.
     http::Response call(http::Method method, const std::string& target, const std::string& body = {},
                         std::optional<std::string> token = std::nullopt);
-    // Expects this status (throws std::runtime_error with the answer otherwise) and gives the body as JSON (null when empty).
-    boost::json::value expect(int status, http::Method method, const std::string& target, const std::string& body = {},
-                              std::optional<std::string> token = std::nullopt);
+    http::Request request(http::Method method, const std::string& target, const std::string& body = {},
+                          std::optional<std::string> token = std::nullopt) const;
+    // Several calls under way at the same time.
+    std::vector<http::Response> call_together(std::vector<http::Request> requests);
+    // Expects this status (throws std::runtime_error with the answer otherwise) and gives the body as JSON
+    // (null when empty).
+    boost::json::value expect(int status, http::Method method, const std::string& target,
+                              const std::string& body = {}, std::optional<std::string> token = std::nullopt);
 
     OrganizationId organization() const { return organization_; }
     OrganizationId other_organization() const { return other_organization_; }
-    std::string token_of(OrganizationId organization, std::optional<ApplicationId> application = std::nullopt) const;
+    std::string token_of(OrganizationId organization,
+                         std::optional<ApplicationId> application = std::nullopt) const;
 
     // Create through the API; their ids.
-    std::string make_application(const std::string& uid = {}, std::optional<std::string> token = std::nullopt);
-    std::string make_endpoint(const std::string& application, const std::string& url = "http://127.0.0.1:9/hook",
+    std::string make_application(const std::string& uid = {},
+                                 std::optional<std::string> token = std::nullopt);
+    std::string make_endpoint(const std::string& application,
+                              const std::string& url = "http://127.0.0.1:9/hook",
                               std::optional<std::string> token = std::nullopt);
 
     // SQL on the fixture's database: the first column of the first row as text, or empty.
@@ -44,9 +55,10 @@ public:
     template <class T>
     T run(boost::asio::awaitable<T> work) {
         std::optional<T> result;
-        run_to_end([](boost::asio::awaitable<T> inner, std::optional<T>& out) -> boost::asio::awaitable<void> {
-            out.emplace(co_await std::move(inner));
-        }(std::move(work), result));
+        run_to_end(
+            [](boost::asio::awaitable<T> inner, std::optional<T>& out) -> boost::asio::awaitable<void> {
+                out.emplace(co_await std::move(inner));
+            }(std::move(work), result));
         return std::move(*result);
     }
     void run(boost::asio::awaitable<void> work) { run_to_end(std::move(work)); }

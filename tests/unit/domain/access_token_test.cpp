@@ -52,7 +52,8 @@ TEST_CASE("an application's token names the application and its organization") {
 TEST_CASE("a token of the compatible server's own command reaches the default organization") {
     const auto access = access_of(
         "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9."
-        "eyJpc3MiOiAic3ZpeC1zZXJ2ZXIiLCAic3ViIjogIm9yZ18yM3JiOFlkR3FNVDBxSXpwZ0d3ZFhmSGlyTXUiLCAiaWF0IjogMTcwMDAwMDAwMCwgIm5i"
+        "eyJpc3MiOiAic3ZpeC1zZXJ2ZXIiLCAic3ViIjogIm9yZ18yM3JiOFlkR3FNVDBxSXpwZ0d3ZFhmSGlyTXUiLCAiaWF0IjogMTcw"
+        "MDAwMDAwMCwgIm5i"
         "ZiI6IDE3MDAwMDAwMDAsICJleHAiOiAyMDE1MzYwMDAwfQ."
         "52Cq3C8Z2l2krt2zWm9kABuZqeu_vfBuV7qdHXwzgTM");
     CHECK(access.organization == default_organization());
@@ -74,13 +75,14 @@ TEST_CASE("a token's algorithm must be HS256, whatever else is right") {
     const std::string claims = R"({"sub":"org_a"})";
     CHECK(error_of(sign(header, claims)).empty());
     for (const std::string bad :
-         {R"({"alg":"none"})", R"({"alg":"RS256"})", R"({"alg":"hs256"})", R"({"alg":"HS512"})", R"({"typ":"JWT"})",
-          R"({"alg":["HS256"]})", R"({"alg":null})", R"("HS256")", R"()"}) {
+         {R"({"alg":"none"})", R"({"alg":"RS256"})", R"({"alg":"hs256"})", R"({"alg":"HS512"})",
+          R"({"typ":"JWT"})", R"({"alg":["HS256"]})", R"({"alg":null})", R"("HS256")", R"()"}) {
         INFO(bad);
         CHECK(error_of(sign(bad, claims)) == "the token's alg must be HS256");
     }
     CHECK_FALSE(error_of(sign(R"({"alg":"HS256","crit":["x"]})", claims)).empty());
-    CHECK_FALSE(error_of(base64url_encode(R"({"alg":"none"})") + "." + base64url_encode(claims) + ".").empty());
+    CHECK_FALSE(
+        error_of(base64url_encode(R"({"alg":"none"})") + "." + base64url_encode(claims) + ".").empty());
 }
 
 TEST_CASE("a token that was altered, or signed with another key, is refused") {
@@ -96,7 +98,8 @@ TEST_CASE("a token that was altered, or signed with another key, is refused") {
     CHECK_FALSE(error_of(token + "=").empty());
     CHECK_FALSE(error_of(token + ".").empty());
     CHECK_FALSE(error_of(" " + token).empty());
-    for (const std::string bad : {"", ".", "..", "a.b", "a.b.c.d", "...."}) CHECK_FALSE(error_of(bad).empty());
+    for (const std::string bad : {"", ".", "..", "a.b", "a.b.c.d", "...."})
+        CHECK_FALSE(error_of(bad).empty());
 }
 
 TEST_CASE("a token's size and depth are bounded") {
@@ -109,7 +112,8 @@ TEST_CASE("a token's size and depth are bounded") {
 
 TEST_CASE("a token's times are honoured, with a minute's leeway") {
     const auto at = [](const std::string& claim, long long offset_s) {
-        const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count() + offset_s;
+        const auto seconds =
+            std::chrono::duration_cast<std::chrono::seconds>(now.time_since_epoch()).count() + offset_s;
         return error_of(sign(header, R"({"sub":"org_a",")" + claim + "\":" + std::to_string(seconds) + "}"));
     };
     CHECK(at("exp", 1).empty());
@@ -125,8 +129,8 @@ TEST_CASE("a token's times are honoured, with a minute's leeway") {
 }
 
 TEST_CASE("a token without a usable subject is refused") {
-    for (const std::string bad : {R"({})", R"({"sub":null})", R"({"sub":5})", R"({"sub":"user_1"})", R"({"sub":"app_x","org":"org_a"})",
-                                  R"(["org_a"])", R"(null)"}) {
+    for (const std::string bad : {R"({})", R"({"sub":null})", R"({"sub":5})", R"({"sub":"user_1"})",
+                                  R"({"sub":"app_x","org":"org_a"})", R"(["org_a"])", R"(null)"}) {
         INFO(bad);
         CHECK_FALSE(error_of(sign(header, bad)).empty());
     }

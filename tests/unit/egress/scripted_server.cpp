@@ -105,7 +105,7 @@ void Peer::reset() {
     const linger at_once{1, 0};
     setsockopt(socket_, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
     const sockaddr unconnected{AF_UNSPEC, {}};
-    connect(socket_, &unconnected, sizeof unconnected);  // ends a TCP connection by RST
+    if (::connect(socket_, &unconnected, sizeof unconnected) != 0) cut();  // ends a TCP connection by RST
 }
 
 void Peer::cut() { ::shutdown(socket_, SHUT_RDWR); }

@@ -113,6 +113,13 @@ TEST_CASE("connections beyond the limit are told so and closed") {
     CHECK(first.exchange(get("/hello")).status == 200);
 }
 
+// UBSan reads an object's type by way of a pipe, and reports every virtual call as wrong when it gets none.
+#if defined(__has_feature)
+#if __has_feature(undefined_behavior_sanitizer)
+#define POSTHORN_DESCRIPTORS_ARE_NEEDED
+#endif
+#endif
+#ifndef POSTHORN_DESCRIPTORS_ARE_NEEDED
 // Leaves the process one descriptor more than it has open.
 class OneDescriptorLeft {
 public:
@@ -146,6 +153,7 @@ TEST_CASE("a server without descriptors goes on when it has some again") {
     }
     CHECK(waiting->receive().status == 200);
 }
+#endif
 
 }  // namespace
 }  // namespace posthorn::http::test

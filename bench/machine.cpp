@@ -1,0 +1,137 @@
+#include "bench/machine.hpp"
+
+#include <charconv>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <sstream>
+#include <sys/resource.h>
+#include <sys/utsname.h>
+#include <thread>
+#include <unistd.h>
+
+#include "bench/sockets.hpp"
+
+namespace posthorn::bench {
+
+namespace fs = std::filesystem;
+
+namespace {
+const double ticks_per_second = static_cast<double>(sysconf(_SC_CLK_TCK));
+
+struct ProcessTimes {
+    pid_t parent = 0;
+    double own = 0;    // seconds
+    double ended = 0;  // of children that were waited for
+};
+
+// /proc/<pid>/stat, see proc(5). The name in brackets may hold anything.
+ProcessTimes times_of(const fs::path& process) {
+    std::ifstream file(process / "stat");
+    std::string text;
+    std::getline(file, text);
+    std::istringstream fields(text.substr(std::min(text.size(), text.rfind(')') + 1)));
+    std::string skipped;
+    ProcessTimes times;
+    fields >> skipped >> times.parent;
+    for (int field = 5; field < 14; ++field) fields >> skipped;
+    double user = 0, system = 0, ended_user = 0, ended_system = 0;
+    fields >> user >> system >> ended_user >> ended_system;
+    times.own = (user + system) / ticks_per_second;
+    times.ended = (ended_user + ended_system) / ticks_per_second;
+    return times;
+}
+
+std::map<pid_t, ProcessTimes> all_processes() {
+    std::map<pid_t, ProcessTimes> all;
+    for (const auto& entry : fs::directory_iterator("/proc")) {
+        const auto name = entry.path().filename().string();
+        pid_t pid = 0;
+        const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), pid);
+        if (error == std::errc() && end == name.data() + name.size()) all[pid] = times_of(entry.path());
+    }
+    return all;
+}
+
+double time_below(const std::map<pid_t, ProcessTimes>& all, pid_t ancestor) {
+    double sum = 0;
+    for (const auto& [pid, times] : all)
+        if (times.parent == ancestor) sum += times.own + times.ended + time_below(all, pid);
+    return sum;
+}
+
+// Everything but idle and waiting, from /proc/stat; guests are part of user.
+double busy_time() {
+    std::ifstream file("/proc/stat");
+    std::string name;
+    double user = 0, nice = 0, system = 0, idle = 0, waiting = 0, hard = 0, soft = 0;
+    file >> name >> user >> nice >> system >> idle >> waiting >> hard >> soft;
+    return (user + nice + system + hard + soft) / ticks_per_second;
+}
+
+double time_of_self() {
+    rusage usage{};
+    getrusage(RUSAGE_SELF, &usage);
+    const auto seconds = [](const timeval& time) {
+        return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
+    };
+    return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+}
+
+// The value of "name : value" in a file of /proc.
+std::string value_in(const fs::path& file, const std::string& name) {
+    std::ifstream lines(file);
+    for (std::string line; std::getline(lines, line);)
+        if (line.starts_with(name))
+            if (const auto at = line.find_first_not_of(" \t:", name.size()); at != std::string::npos)
+                return line.substr(at);
+    return {};
+}
+}  // namespace
+
+CpuTime CpuTime::operator-(const CpuTime& earlier) const {
+    return {service - earlier.service, postgres - earlier.postgres, bench - earlier.bench,
+            others - earlier.others};
+}
+
+CpuTime& CpuTime::operator+=(const CpuTime& more) {
+    service += more.service;
+    postgres += more.postgres;
+    bench += more.bench;
+    others += more.others;
+    return *this;
+}
+
+CpuTime cpu_time(pid_t service) {
+    CpuTime time;
+    if (service > 0) {
+        const auto all = all_processes();
+        if (const auto found = all.find(service); found != all.end()) time.service = found->second.own;
+        time.postgres = time_below(all, service);
+    }
+    time.bench = time_of_self();
+    time.others = busy_time() - time.service - time.postgres - time.bench;
+    return time;
+}
+
+double peak_resident_mib(pid_t process) {
+    double kibibytes = 0;
+    std::istringstream(value_in(fs::path("/proc") / std::to_string(process) / "status", "VmHWM")) >>
+        kibibytes;
+    return kibibytes / 1024;
+}
+
+Machine this_machine() {
+    utsname names{};
+    uname(&names);
+    return {std::thread::hardware_concurrency(), value_in("/proc/cpuinfo", "model name"), names.release};
+}
+
+void raise_descriptor_limit() {
+    rlimit limit{};
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) fail_with_errno("getrlimit");
+    limit.rlim_cur = limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit) != 0) fail_with_errno("setrlimit");
+}
+
+}  // namespace posthorn::bench

@@ -1,0 +1,53 @@
+#include "cli/serve.hpp"
+
+#include <CLI/CLI.hpp>
+#include <iostream>
+#include <signal.h>
+#include <sys/resource.h>
+
+#include "cli/generated_secrets.hpp"
+#include "cli/logging.hpp"
+#include "cli/service.hpp"
+#include "cli/settings_from_command_line.hpp"
+
+namespace posthorn::cli {
+
+namespace {
+
+// Before the first thread: all of them inherit it, and run() waits for these signals.
+void block_stop_signals() {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &set, nullptr);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+// Connections to subscribers and clients need descriptors: as many as we may have.
+void raise_descriptor_limit() {
+    rlimit limit{};
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+}  // namespace
+
+int run_serve(int argc, char** argv) {
+    CLI::App app(
+        "Runs the service: ingest, admin API and workers, in one process unless --roles says otherwise.",
+        "posthorn serve");
+    SettingsFlags flags(app);
+    CLI11_PARSE(app, argc, argv);
+    auto settings = flags.settings();
+    complete_secrets(settings);
+    block_stop_signals();
+    raise_descriptor_limit();
+    set_up_logging(settings);
+    Service service(std::move(settings));
+    std::cout << "posthorn is ready on http://" << service.address() << std::endl;
+    return service.run();
+}
+
+}  // namespace posthorn::cli

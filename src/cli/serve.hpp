@@ -1,0 +1,7 @@
+#pragma once
+
+namespace posthorn::cli {
+
+int run_serve(int argc, char** argv);
+
+}  // namespace posthorn::cli

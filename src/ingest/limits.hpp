@@ -1,0 +1,19 @@
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+// Every limit of a submitted message. What the compatible API's schema names is kept. The body's size is the
+// HTTP server's limit.
+namespace posthorn::ingest::limits {
+
+inline constexpr int payload_depth = 64;  // nested objects and arrays; the payload itself is the first
+inline constexpr std::size_t event_type_characters = 256;
+inline constexpr std::size_t event_id_characters = 256;
+inline constexpr std::size_t channel_characters = 128;
+inline constexpr std::size_t channels_per_message = 5;
+inline constexpr std::size_t idempotency_key_characters = 256;
+inline constexpr std::int64_t shortest_retention_days = 5;
+inline constexpr std::int64_t longest_retention_days = 90;
+inline constexpr std::size_t application_uid_characters = 256;
+
+}  // namespace posthorn::ingest::limits

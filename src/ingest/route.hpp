@@ -1,0 +1,20 @@
+#pragma once
+#include <boost/asio/awaitable.hpp>
+#include <functional>
+
+#include "base/id.hpp"
+#include "http/router.hpp"
+#include "ingest/batcher.hpp"
+
+namespace posthorn::ingest {
+
+struct RouteContext {
+    MessageBatcher& batcher;  // outlives the router
+    // Whose message it is. Throws http::Problem for who may not submit.
+    std::function<boost::asio::awaitable<OrganizationId>(const http::Request&)> authenticate;
+};
+
+// POST /api/v1/app/{app_id}/msg
+void add_routes(http::Router& router, RouteContext context);
+
+}  // namespace posthorn::ingest

@@ -1,0 +1,115 @@
+#include "store/accept.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <unordered_map>
+
+#include "store/queries.hpp"
+
+namespace posthorn::store {
+
+using boost::asio::awaitable;
+
+namespace {
+
+constexpr std::int16_t header_kind = 0, event_id_kind = 1;
+
+// How a list of messages names its applications: three columns of parameters.
+struct ApplicationColumns {
+    std::vector<OrganizationId> organizations;
+    std::vector<std::optional<ApplicationId>> ids;
+    std::vector<std::optional<std::string_view>> uids;
+
+    void add(const NewMessage& message) {
+        organizations.push_back(message.organization);
+        const auto* id = std::get_if<ApplicationId>(&message.application);
+        const auto* uid = std::get_if<std::string>(&message.application);
+        ids.push_back(id == nullptr ? std::nullopt : std::optional(*id));
+        uids.push_back(uid == nullptr ? std::nullopt : std::optional<std::string_view>(*uid));
+    }
+};
+
+std::optional<std::string> joined(const std::vector<std::string>& channels) {
+    if (channels.empty()) return std::nullopt;
+    return fmt::format("{}", fmt::join(channels, ","));  // a channel holds no comma
+}
+
+Params accept_params(std::span<const NewMessage* const> messages, std::chrono::milliseconds key_lifetime) {
+    ApplicationColumns applications;
+    std::vector<MessageId> ids;
+    std::vector<std::string_view> event_types;
+    std::vector<std::optional<std::string>> channels;
+    std::vector<std::optional<std::string_view>> event_ids, keys;
+    std::vector<Bytes> hashes, payloads;
+    for (const auto* message : messages) {
+        applications.add(*message);
+        ids.push_back(message->id);
+        event_types.push_back(message->event_type);
+        channels.push_back(joined(message->channels));
+        event_ids.push_back(message->event_id);
+        keys.push_back(message->idempotency_key);
+        hashes.push_back({message->body_hash});
+        payloads.push_back({*message->payload});
+    }
+    const double lifetime_s = std::chrono::duration<double>(key_lifetime).count();
+    return Params::of(applications.organizations, applications.ids, applications.uids, ids, event_types,
+                      channels, event_ids, keys, hashes, payloads, lifetime_s);
+}
+
+}  // namespace
+
+awaitable<AcceptedBatch> accept_messages(Connection& connection, std::span<const NewMessage* const> messages,
+                                         std::chrono::milliseconds key_lifetime) {
+    const auto rows = co_await connection.exec(sql::accept_messages, accept_params(messages, key_lifetime));
+    std::unordered_map<MessageId, std::size_t> places;
+    for (std::size_t i = 0; i < messages.size(); ++i) places.emplace(messages[i]->id, i);
+    AcceptedBatch batch;
+    batch.messages.resize(messages.size(), Acceptance::unknown_application);
+    batch.deliveries.reserve(static_cast<std::size_t>(rows.size()) - messages.size());
+    for (int row = 0; row < rows.size(); ++row) {
+        const auto message = rows.get<MessageId>(row, 1);
+        if (!rows.get<bool>(row, 0)) {
+            batch.messages[places.at(message)] = static_cast<Acceptance>(rows.get<std::int16_t>(row, 2));
+            continue;
+        }
+        batch.deliveries.push_back({.application = rows.get<ApplicationId>(row, 3),
+                                    .endpoint = rows.get<EndpointId>(row, 4),
+                                    .message = message,
+                                    .shard = rows.get<std::int16_t>(row, 5),
+                                    .run_id = rows.get<std::int64_t>(row, 6),
+                                    .ordered = rows.get<bool>(row, 7)});
+    }
+    co_return batch;
+}
+
+awaitable<std::vector<KeyHolders>> find_key_holders(Connection& connection,
+                                                    std::span<const NewMessage* const> messages) {
+    ApplicationColumns applications;
+    std::vector<std::int16_t> kinds;
+    std::vector<std::string_view> keys;
+    std::vector<std::size_t> places;
+    const auto ask = [&](std::size_t place, std::int16_t kind, const std::optional<std::string>& key) {
+        if (!key) return;
+        applications.add(*messages[place]);
+        kinds.push_back(kind);
+        keys.push_back(*key);
+        places.push_back(place);
+    };
+    for (std::size_t i = 0; i < messages.size(); ++i) {
+        ask(i, header_kind, messages[i]->idempotency_key);
+        ask(i, event_id_kind, messages[i]->event_id);
+    }
+    const auto rows = co_await connection.exec(
+        sql::find_key_holders,
+        Params::of(applications.organizations, applications.ids, applications.uids, kinds, keys));
+    std::vector<KeyHolders> holders(messages.size());
+    for (int row = 0; row < rows.size(); ++row) {
+        const auto asked = static_cast<std::size_t>(rows.get<std::int64_t>(row, 0) - 1);
+        auto& of_message = holders[places[asked]];
+        (kinds[asked] == header_kind ? of_message.idempotency_key : of_message.event_id) =
+            KeyHolder{rows.get<MessageId>(row, 1), rows.get<std::string>(row, 2)};
+    }
+    co_return holders;
+}
+
+}  // namespace posthorn::store
