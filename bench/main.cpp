@@ -19,7 +19,7 @@ namespace fs = std::filesystem;
 
 constexpr std::chrono::seconds warm_up{3};
 constexpr std::chrono::milliseconds time_for_duplicates{1'000};
-constexpr double most_messages_per_second = 60'000, most_without_service = 200'000;
+constexpr double most_messages_per_second = 60'000, most_without_service = 400'000;
 constexpr int exit_interrupted = 130;
 
 struct Request {

@@ -266,8 +266,8 @@ awaitable<void> ShardOwner::listen() {
                 if (note.channel == "posthorn_endpoint") changed_.set();
                 else handle_wake_ups(note.payload);
             }
-        } catch (const store::DatabaseError&) {
-            // own() says so in the log; the polls go on meanwhile
+        } catch (const store::DatabaseError& error) {
+            spdlog::debug("wake-ups are not heard, polling goes on: {}", error.what());
         }
         co_await sleep_for(reconnect_pause);
     }

@@ -29,12 +29,20 @@ CROSS JOIN LATERAL (SELECT * FROM delivery l
                     ORDER BY l.shard, l.endpoint_id, l.due_at LIMIT wanted.count) d
 
 -- name: probe_ordered_endpoints
--- The head of each ordered endpoint: the lowest number, due or not (I7).
+-- The head of each ordered endpoint: the lowest number, due or not (I7). A row that was fanned out by a snapshot from before the
+-- endpoint became ordered does not have the mark: it goes when nothing is left that has.
 SELECT d.app_id, d.endpoint_id, d.message_id, d.attempt, d.manual, d.run_id,
        (extract(epoch FROM d.due_at - clock_timestamp()) * 1000000)::int8
-FROM unnest($1::uuid[]) AS wanted (endpoint_id)
-CROSS JOIN LATERAL (SELECT * FROM delivery l WHERE l.endpoint_id = wanted.endpoint_id AND l.ordered
-                    ORDER BY l.endpoint_id, l.run_id LIMIT 1) d
+FROM unnest($1::int2[], $2::uuid[]) AS wanted (shard, endpoint_id)
+CROSS JOIN LATERAL (
+    (SELECT * FROM delivery l WHERE l.endpoint_id = wanted.endpoint_id AND l.ordered
+     ORDER BY l.endpoint_id, l.run_id LIMIT 1)
+    UNION ALL
+    (SELECT * FROM delivery l
+     WHERE l.shard = wanted.shard AND l.endpoint_id = wanted.endpoint_id
+       AND NOT EXISTS (SELECT 1 FROM delivery o WHERE o.endpoint_id = wanted.endpoint_id AND o.ordered)
+     ORDER BY l.shard, l.endpoint_id, l.due_at LIMIT 1)
+) d
 
 -- name: load_payloads
 SELECT m.id, m.payload

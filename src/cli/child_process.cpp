@@ -110,7 +110,7 @@ struct Prepared {
     for (int number = 1; number < SIGRTMIN; ++number) sigaction(number, &standard, nullptr);
     sigset_t none;
     sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, nullptr);
+    pthread_sigmask(SIG_SETMASK, &none, nullptr);
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (getppid() != prepared.parent) _exit(127);
     execve(prepared.arguments.front(), prepared.arguments.data(), prepared.environment.data());

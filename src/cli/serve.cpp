@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <sys/resource.h>
 
+#include "cli/command.hpp"
 #include "cli/generated_secrets.hpp"
 #include "cli/logging.hpp"
 #include "cli/service.hpp"
@@ -39,7 +40,7 @@ int run_serve(int argc, char** argv) {
         "Runs the service: ingest, admin API and workers, in one process unless --roles says otherwise.",
         "posthorn serve");
     SettingsFlags flags(app);
-    CLI11_PARSE(app, argc, argv);
+    if (const auto status = parse_arguments(app, argc, argv)) return *status;
     auto settings = flags.settings();
     complete_secrets(settings);
     block_stop_signals();

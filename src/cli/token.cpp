@@ -47,7 +47,7 @@ OrganizationId organization_of(const std::string& text) {
 
 std::optional<ApplicationId> application_of(const std::string& text) {
     if (text.empty()) return std::nullopt;
-    if (const auto parsed = ApplicationId::parse(text)) return *parsed;
+    if (const auto parsed = ApplicationId::parse(text)) return parsed;
     throw UsageError(
         fmt::format("--app must be an application's id (app_..., as the API shows it); not \"{}\"", text));
 }

@@ -43,7 +43,7 @@ constexpr std::array table{
             "How long messages and attempts are kept.", ""},
     Setting{"idempotency_ttl", &Settings::idempotency_ttl, "24h", "1m", "30d", "",
             "How long an Idempotency-Key or eventId is remembered.", ""},
-    Setting{"disable_endpoint_after", &Settings::disable_endpoint_after, "5d", "1h", "3650d", "never",
+    Setting{"disable_endpoint_after", &Settings::disable_endpoint_after, "5d", "1s", "3650d", "never",
             "An endpoint with nothing but failures for this long is disabled.", ""},
     Setting{"endpoint_concurrency", &Settings::endpoint_concurrency, "64", "1", "10000", "",
             "Requests under way to one endpoint at most.", ""},

@@ -36,8 +36,8 @@ private:
 };
 
 // Group commit: messages submitted from any number of loops ride to the database in batches, one after the
-// other, each as soon as the previous one is committed. Outlives every submission and the executor's last
-// handler; `clock` and `hand_off` outlive it.
+// other, each as soon as the previous one is committed. Outlives every submission and its own run(); the
+// executor's context, the clock and the hand-off outlive it.
 class MessageBatcher {
 public:
     // clock: makes the messages' ids; follows the database's clock. hand_off is called on `executor`.

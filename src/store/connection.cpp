@@ -39,14 +39,14 @@ struct Connection::Impl {
     std::unordered_set<std::string_view> prepared;
     ConnectOptions options;
 
-    [[noreturn]] void fail(std::string what) {
+    [[noreturn]] void fail(const std::string& what) {
         broken = true;
-        throw DatabaseError(std::string(sqlstate::connection_failure), std::move(what));
+        throw DatabaseError(std::string(sqlstate::connection_failure), what);
     }
     [[noreturn]] void fail_with_message() {
         std::string message = pg == nullptr ? "" : PQerrorMessage(pg);
         while (!message.empty() && (message.back() == '\n' || message.back() == ' ')) message.pop_back();
-        fail(message.empty() ? "the database connection was lost" : std::move(message));
+        fail(message.empty() ? "the database connection was lost" : message);
     }
 
     void watch() {

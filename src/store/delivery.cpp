@@ -1,5 +1,6 @@
 #include "store/delivery.hpp"
 
+#include "domain/shard.hpp"
 #include "store/endpoint_change.hpp"
 #include "store/queries.hpp"
 
@@ -48,7 +49,9 @@ awaitable<std::vector<DeliveryRow>> probe_endpoints(Connection& connection, std:
 }
 
 awaitable<std::vector<DeliveryRow>> probe_ordered_endpoints(Connection& connection, std::vector<EndpointId> endpoints) {
-    co_return read_delivery_rows(co_await connection.exec(sql::probe_ordered_endpoints, Params::of(endpoints)));
+    std::vector<std::int16_t> shards;
+    for (const auto endpoint : endpoints) shards.push_back(small(domain::shard_of(endpoint)));
+    co_return read_delivery_rows(co_await connection.exec(sql::probe_ordered_endpoints, Params::of(shards, endpoints)));
 }
 
 awaitable<std::vector<PayloadRow>> load_payloads(Connection& connection, std::vector<ApplicationId> applications,

@@ -243,3 +243,19 @@ TEST_CASE("a rotated secret signs beside the old one until its grace is over") {
     CHECK(test::verify(receiver.received().back(), to.secret).valid);
     CHECK(test::verify(receiver.received().back(), current).valid);
 }
+
+TEST_CASE("an endpoint that does nothing but fail for long enough is disabled, and the database remembers since when") {
+    Service strict({.program = POSTHORN_BINARY,
+                    .database_url = {},
+                    .environment = {{"POSTHORN_DISABLE_ENDPOINT_AFTER", "2s"}, {"POSTHORN_RETRY_SCHEDULE", "500ms,1s,1s,1s,1s,1s"}}});
+    Receiver receiver({.status = 500});
+    const auto to = subscribe(strict, receiver);
+    strict.send(to.application, "order.paid", "{}");
+    REQUIRE(receiver.wait_for(2));
+    strict.stop();  // a restart does not reset it
+    strict.start();
+    const auto path = "/api/v1/app/" + to.application + "/endpoint/" + to.endpoint;
+    REQUIRE(eventually([&] { return strict.expect(200, "GET", path).at("disabled").as_bool(); }));
+    CHECK(strict.expect(200, "GET", path).at("disabledReason").as_string() == "failing");
+    CHECK(eventually([&] { return dead_letters(strict, to.application) == 1; }));
+}

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "domain/shard.hpp"
 #include "support/catch.hpp"
 #include "support/store_fixture.hpp"
 
@@ -172,6 +173,21 @@ TEST_CASE("an ordered endpoint's head is the lowest number, due or not") {
     REQUIRE(rows.size() == 1);
     CHECK(rows[0].run_id == first);
     CHECK(rows[0].due_in > std::chrono::minutes(59));
+}
+
+TEST_CASE("a row fanned out just before its endpoint became ordered is not forgotten") {
+    DeliveryFixture f;
+    const auto ordered = f.make_endpoint(f.application, 7, "ordered", "true");
+    const int shard = domain::shard_of(ordered);
+    const auto stray = f.make_delivery(f.application, ordered, f.make_message(f.application), shard);
+    const auto marked = f.make_delivery(f.application, ordered, f.make_message(f.application), shard);
+    f.sql("UPDATE delivery SET ordered = true WHERE run_id = " + std::to_string(marked));
+    const auto head = [&] { return f.run(store::probe_ordered_endpoints(*f.connection, {ordered})); };
+    REQUIRE(head().size() == 1);
+    CHECK(head()[0].run_id == marked);
+    f.sql("DELETE FROM delivery WHERE ordered");
+    REQUIRE(head().size() == 1);
+    CHECK(head()[0].run_id == stray);
 }
 
 TEST_CASE("a disabled endpoint's deliveries become dead letters, those in flight stay") {

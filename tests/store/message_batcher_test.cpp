@@ -88,6 +88,7 @@ public:
         stop();
         for (auto& loop : loops_) loop->join();
         writer_.join();
+        batcher.reset();  // while its loop is still there
     }
 
     void start() {
