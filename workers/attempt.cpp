@@ -45,7 +45,8 @@ domain::Verdict judge_result(const egress::Result& result, SystemTime wall) {
     return domain::judge(facts);
 }
 
-store::AttemptRecord make_record(const Start& start, const egress::Result& result, const domain::Verdict& verdict, SystemTime wall) {
+store::AttemptRecord make_record(const Start& start, const egress::Result& result,
+                                 const domain::Verdict& verdict, SystemTime wall) {
     const bool answered = result.failure == egress::Failure::none;
     return {.id = AttemptId::make(wall),
             .succeeded = verdict.kind == domain::Verdict::Kind::delivered,

@@ -18,7 +18,8 @@ egress::Request make_request(const Start& start, const AttemptOptions& options, 
 
 domain::Verdict judge_result(const egress::Result& result, SystemTime wall);
 
-store::AttemptRecord make_record(const Start& start, const egress::Result& result, const domain::Verdict& verdict, SystemTime wall);
+store::AttemptRecord make_record(const Start& start, const egress::Result& result,
+                                 const domain::Verdict& verdict, SystemTime wall);
 
 // What egress::Client::close needs to find an endpoint's requests.
 std::uint64_t request_group(EndpointId endpoint);

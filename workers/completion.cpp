@@ -19,8 +19,12 @@ store::ConnectOptions for_completion(store::ConnectOptions options) {
 }
 }  // namespace
 
-Completion::Completion(boost::asio::any_io_executor executor, store::ConnectOptions connect, Callbacks callbacks)
-    : executor_(executor), connect_options_(for_completion(std::move(connect))), callbacks_(std::move(callbacks)), added_(executor) {}
+Completion::Completion(boost::asio::any_io_executor executor, store::ConnectOptions connect,
+                       Callbacks callbacks)
+    : executor_(executor),
+      connect_options_(for_completion(std::move(connect))),
+      callbacks_(std::move(callbacks)),
+      added_(executor) {}
 
 void Completion::add(store::Outcome outcome) {
     queue_.push_back(std::move(outcome));
@@ -34,7 +38,8 @@ awaitable<void> Completion::run() {
             continue;
         }
         const auto count = static_cast<std::ptrdiff_t>(std::min(queue_.size(), outcomes_a_flush));
-        std::vector<store::Outcome> batch(std::make_move_iterator(queue_.begin()), std::make_move_iterator(queue_.begin() + count));
+        std::vector<store::Outcome> batch(std::make_move_iterator(queue_.begin()),
+                                          std::make_move_iterator(queue_.begin() + count));
         queue_.erase(queue_.begin(), queue_.begin() + count);
         in_flush_ = batch.size();
         co_await flush(std::move(batch));
@@ -48,7 +53,8 @@ awaitable<void> Completion::flush(std::vector<store::Outcome> batch) {
         co_await commit_alone(std::move(batch.front()));
         co_return;
     }
-    // Something in it is refused: halves, until the bad one stands alone. One bad row never fails its neighbours.
+    // Something in it is refused: halves, until the bad one stands alone. One bad row never fails its
+    // neighbours.
     const auto middle = batch.begin() + std::ssize(batch) / 2;
     std::vector<store::Outcome> second(std::make_move_iterator(middle), std::make_move_iterator(batch.end()));
     batch.erase(middle, batch.end());
@@ -67,7 +73,8 @@ awaitable<bool> Completion::commit(std::vector<store::Outcome>& batch) {
             if (!connection_->usable()) {
                 spdlog::warn("outcomes wait for the database: {}", error.what());
                 connection_.reset();
-            } else if (!error.is(store::sqlstate::deadlock_detected) && !error.is(store::sqlstate::serialization_failure)) {
+            } else if (!error.is(store::sqlstate::deadlock_detected) &&
+                       !error.is(store::sqlstate::serialization_failure)) {
                 spdlog::error("the database refuses {} outcomes: {}", batch.size(), error.what());
                 co_return false;
             }
@@ -84,12 +91,14 @@ awaitable<void> Completion::commit_alone(store::Outcome outcome) {
     outcome.record.reset();
     std::vector<store::Outcome> without_record{outcome};
     if (co_await commit(without_record)) co_return;
-    spdlog::error("the outcome of {} for {} can not be stored; it will be attempted again", outcome.message.str(), outcome.endpoint.str());
+    spdlog::error("the outcome of {} for {} can not be stored; it will be attempted again",
+                  outcome.message.str(), outcome.endpoint.str());
     report(without_record, {store::Completion{}});
 }
 
 awaitable<void> Completion::connect() {
-    for (auto pause = first_reconnect_pause; !connection_; pause = std::min(pause * 2, longest_reconnect_pause)) {
+    for (auto pause = first_reconnect_pause; !connection_;
+         pause = std::min(pause * 2, longest_reconnect_pause)) {
         bool failed = false;
         try {
             connection_ = co_await store::Connection::open(executor_, connect_options_);
@@ -101,7 +110,8 @@ awaitable<void> Completion::connect() {
     if (std::exchange(was_connected_, true)) callbacks_.connection_lost();
 }
 
-void Completion::report(const std::vector<store::Outcome>& batch, const std::vector<store::Completion>& completions) {
+void Completion::report(const std::vector<store::Outcome>& batch,
+                        const std::vector<store::Completion>& completions) {
     for (std::size_t i = 0; i < batch.size(); ++i) callbacks_.committed(batch[i], completions.at(i));
 }
 

@@ -10,8 +10,9 @@
 
 namespace posthorn::workers {
 
-// Group commit of outcomes: what has gathered while a flush was under way is the next one. Nothing that is added is dropped: a lost
-// connection is opened again and the batch repeated (an outcome that was committed after all then matches no row).
+// Group commit of outcomes: what has gathered while a flush was under way is the next one. Nothing that is
+// added is dropped: a lost connection is opened again and the batch repeated (an outcome that was committed
+// after all then matches no row).
 class Completion {
 public:
     struct Callbacks {

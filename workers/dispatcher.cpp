@@ -5,8 +5,8 @@
 namespace posthorn::workers {
 
 namespace {
-constexpr int starts_a_visit = 8;            // then the next endpoint has its turn
-constexpr std::size_t starts_a_take = 256;   // then the loop looks after other things
+constexpr int starts_a_visit = 8;           // then the next endpoint has its turn
+constexpr std::size_t starts_a_take = 256;  // then the loop looks after other things
 constexpr std::chrono::minutes idle_lane_kept{5};
 }  // namespace
 
@@ -15,7 +15,8 @@ bool FetchWork::empty() const {
            payloads_to_load.empty() && endings.empty();
 }
 
-Dispatcher::Dispatcher(DispatcherOptions options, std::uint64_t seed) : options_(std::move(options)), random_(seed) {}
+Dispatcher::Dispatcher(DispatcherOptions options, std::uint64_t seed)
+    : options_(std::move(options)), random_(seed) {}
 
 // ---- ownership
 
@@ -109,7 +110,8 @@ void Dispatcher::close_announcement(std::uint64_t batch) {
     announcements_.erase(at);
 }
 
-std::vector<std::pair<int, EndpointId>> Dispatcher::hand_off(std::uint64_t batch, std::vector<HandedDelivery> deliveries) {
+std::vector<std::pair<int, EndpointId>> Dispatcher::hand_off(std::uint64_t batch,
+                                                             std::vector<HandedDelivery> deliveries) {
     std::vector<std::pair<int, EndpointId>> foreign;
     for (auto& handed : deliveries) {
         const EndpointId endpoint = handed.delivery.endpoint;
@@ -121,10 +123,13 @@ std::vector<std::pair<int, EndpointId>> Dispatcher::hand_off(std::uint64_t batch
         Lane& to = lane(endpoint, *shard);
         if (handed.ordered || to.ordered()) {
             want_probe(to);
-        } else if (to.more_in_table || to.probing || std::ssize(to.ready) >= to.window() || (to.config && !to.open())) {
+        } else if (to.more_in_table || to.probing || std::ssize(to.ready) >= to.window() ||
+                   (to.config && !to.open())) {
             // While a probe is under way its snapshot decides; what it can't have seen is probed for again.
-            if (to.probing) to.probe_again = true;
-            else to.more_in_table = true;
+            if (to.probing)
+                to.probe_again = true;
+            else
+                to.more_in_table = true;
         } else if (!to.held.contains(handed.delivery.run_id)) {
             hold(to, std::move(handed.delivery));
         }
@@ -180,7 +185,8 @@ std::vector<Start> Dispatcher::take_starts(SteadyTime now, SystemTime wall) {
 }
 
 bool Dispatcher::may_start(const Lane& lane) const {
-    return lane.open() && !lane.ready.empty() && lane.slots < (lane.ordered() ? 1 : lane.concurrency.limit()) &&
+    return lane.open() && !lane.ready.empty() &&
+           lane.slots < (lane.ordered() ? 1 : lane.concurrency.limit()) &&
            in_flight_ < options_.requests_in_flight;
 }
 
@@ -201,8 +207,10 @@ void Dispatcher::visit(Lane& lane, SteadyTime now, SystemTime wall) {
         want_probe(lane);
     }
     if (lane.more_in_table && std::ssize(lane.ready) <= lane.window() / 2) want_probe(lane);
-    for (int started = 0; started < starts_a_visit && start_next(lane, now, wall); ++started) {}
-    if (may_start(lane) && lane.breaker.state() == domain::CircuitBreaker::State::closed && lane.rate.available_at(now) <= now)
+    for (int started = 0; started < starts_a_visit && start_next(lane, now, wall); ++started) {
+    }
+    if (may_start(lane) && lane.breaker.state() == domain::CircuitBreaker::State::closed &&
+        lane.rate.available_at(now) <= now)
         enqueue(lane);
     arm(lane, now);
 }
@@ -226,8 +234,10 @@ bool Dispatcher::start_next(Lane& lane, SteadyTime now, SystemTime wall) {
     delivery.slot_taken = now;
     ++lane.slots;
     ++in_flight_;
-    if (delivery.payload) started_.push_back({std::move(delivery), lane.shard, lane.config});
-    else payload_queue_.push_back(std::move(delivery));
+    if (delivery.payload)
+        started_.push_back({std::move(delivery), lane.shard, lane.config});
+    else
+        payload_queue_.push_back(std::move(delivery));
     return true;
 }
 
@@ -280,8 +290,10 @@ void Dispatcher::want_probe(Lane& lane) {
         lane.probe_again = true;
     } else if (!lane.wants_probe) {
         lane.wants_probe = true;
-        if (lane.config) probe_queue_.push_back(lane.id);
-        else request_load(lane);  // how to probe depends on whether it is ordered
+        if (lane.config)
+            probe_queue_.push_back(lane.id);
+        else
+            request_load(lane);  // how to probe depends on whether it is ordered
     }
 }
 
@@ -332,8 +344,10 @@ void Dispatcher::hold(Lane& lane, Delivery delivery) {
 
 void Dispatcher::return_to_ready(Lane& lane, Delivery delivery) {
     if (delivery.payload) {
-        if (payload_bytes_ + delivery.payload->size() > options_.payload_bytes) delivery.payload.reset();
-        else payload_bytes_ += delivery.payload->size();
+        if (payload_bytes_ + delivery.payload->size() > options_.payload_bytes)
+            delivery.payload.reset();
+        else
+            payload_bytes_ += delivery.payload->size();
     }
     lane.ready.push_front(std::move(delivery));
 }

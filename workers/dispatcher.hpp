@@ -19,16 +19,18 @@
 namespace posthorn::workers {
 
 struct DispatcherOptions {
-    int requests_in_flight = 1024;                        // of all endpoints together
-    domain::ConcurrencyLimit::Options concurrency;        // of one endpoint
+    int requests_in_flight = 1024;                  // of all endpoints together
+    domain::ConcurrencyLimit::Options concurrency;  // of one endpoint
     domain::CircuitBreaker::Options breaker;
     domain::RetrySchedule schedule{{}};
-    std::chrono::milliseconds disable_after{0};           // of nothing but failures; 0: never
-    std::chrono::milliseconds oldest_delivery{0};         // older messages are dead letters (expired); 0: no limit
-    std::size_t payload_bytes = 64 * 1024 * 1024;         // held for deliveries that wait; beyond, payloads are read again
+    std::chrono::milliseconds disable_after{0};    // of nothing but failures; 0: never
+    std::chrono::milliseconds oldest_delivery{0};  // older messages are dead letters (expired); 0: no limit
+    std::size_t payload_bytes =
+        64 * 1024 * 1024;  // held for deliveries that wait; beyond, payloads are read again
 };
 
-// What is to be read from, or done in, the database. Each part is answered by one call back: its result, or fetch_failed.
+// What is to be read from, or done in, the database. Each part is answered by one call back: its result, or
+// fetch_failed.
 struct FetchWork {
     std::vector<int> shards_to_list;
     std::vector<store::ProbeTarget> probes;
@@ -50,29 +52,34 @@ struct FetchWork {
 // Changes to endpoints that outcomes ask for.
 struct EndpointMarks {
     std::vector<EndpointId> failing, recovered, gone, failed_too_long;
-    bool empty() const { return failing.empty() && recovered.empty() && gone.empty() && failed_too_long.empty(); }
+    bool empty() const {
+        return failing.empty() && recovered.empty() && gone.empty() && failed_too_long.empty();
+    }
 };
 
-// Decides what is attempted when, for the endpoints of the shards that one thread owns. Without I/O and without a clock of its own:
-// it is told what happened and asked what to do. One thread. docs/architecture.md, Dispatcher, tells its rules and races.
+// Decides what is attempted when, for the endpoints of the shards that one thread owns. Without I/O and
+// without a clock of its own: it is told what happened and asked what to do. One thread.
+// docs/architecture.md, Dispatcher, tells its rules and races.
 class Dispatcher {
 public:
     Dispatcher(DispatcherOptions options, std::uint64_t seed);
 
     // -- ownership
     void gain_shard(store::HeldShard shard);
-    void drain_shard(int shard);          // nothing of it is started any more
-    bool drained(int shard) const;        // nothing of it is in flight or uncommitted
-    void lose_shard(int shard);           // forgets it; what is in flight ends at the fence
+    void drain_shard(int shard);    // nothing of it is started any more
+    bool drained(int shard) const;  // nothing of it is in flight or uncommitted
+    void lose_shard(int shard);     // forgets it; what is in flight ends at the fence
     bool holds(store::HeldShard shard) const;
     std::vector<store::HeldShard> shards() const;
-    // The database connection was lost, or its answers can't be trusted: the backlog is forgotten and read again.
+    // The database connection was lost, or its answers can't be trusted: the backlog is forgotten and read
+    // again.
     void forget_backlog();
 
     // -- ways in
     void announce(std::uint64_t batch, std::span<const MessageId> messages);
     // Returns those of shards that are not held here (any more): their owner is to be notified.
-    std::vector<std::pair<int, EndpointId>> hand_off(std::uint64_t batch, std::vector<HandedDelivery> deliveries);
+    std::vector<std::pair<int, EndpointId>> hand_off(std::uint64_t batch,
+                                                     std::vector<HandedDelivery> deliveries);
     void abandon(std::uint64_t batch, bool unknown);
     void wake(int shard, std::optional<EndpointId> endpoint);  // nothing: any endpoint of the shard
     void list_again();                                         // the rare full look
@@ -86,10 +93,13 @@ public:
 
     // -- answers
     void listed(const std::vector<store::BackloggedEndpoint>& endpoints);
-    void probed(const std::vector<store::ProbeTarget>& targets, const std::vector<EndpointId>& ordered_targets,
-                const std::vector<store::DeliveryRow>& rows, SteadyTime now, SystemTime wall);
-    void loaded(const std::vector<EndpointId>& asked, const std::vector<std::shared_ptr<const EndpointConfig>>& configs);
-    void payloads_loaded(std::vector<Delivery> deliveries);  // as asked, payload filled in; null: there is none
+    void probed(const std::vector<store::ProbeTarget>& targets,
+                const std::vector<EndpointId>& ordered_targets, const std::vector<store::DeliveryRow>& rows,
+                SteadyTime now, SystemTime wall);
+    void loaded(const std::vector<EndpointId>& asked,
+                const std::vector<std::shared_ptr<const EndpointConfig>>& configs);
+    void payloads_loaded(
+        std::vector<Delivery> deliveries);  // as asked, payload filled in; null: there is none
     void deliveries_ended(EndpointId endpoint, bool all);
     void fetch_failed(const FetchWork& work);
     // A configuration read after a change was announced.
@@ -99,10 +109,12 @@ public:
     // Asked right before the first byte of its request.
     bool wanted(const Start& start) const;
     // The request ended with this verdict: makes the outcome that is to be committed.
-    store::Outcome attempt_ended(const Start& start, const domain::Verdict& verdict, SteadyTime now, SystemTime wall);
+    store::Outcome attempt_ended(const Start& start, const domain::Verdict& verdict, SteadyTime now,
+                                 SystemTime wall);
     // No byte of it was sent.
     void attempt_not_started(const Start& start);
-    void outcome_committed(const store::Outcome& outcome, const store::Completion& completion, SteadyTime now);
+    void outcome_committed(const store::Outcome& outcome, const store::Completion& completion,
+                           SteadyTime now);
 
     int in_flight() const { return in_flight_; }
     std::size_t lane_count() const { return lanes_.size(); }
@@ -130,7 +142,8 @@ private:
     bool expired(const Delivery& delivery, SystemTime wall) const;
     void end_without_attempt(Lane& lane, Delivery delivery, domain::DeadLetterReason reason);
     void release_slot(Lane& lane);
-    void absorb(Lane& lane, std::span<const store::DeliveryRow* const> rows, int asked, SteadyTime now, SystemTime wall);
+    void absorb(Lane& lane, std::span<const store::DeliveryRow* const> rows, int asked, SteadyTime now,
+                SystemTime wall);
     void hold(Lane& lane, Delivery delivery);
     void collect_probes(FetchWork& work, SystemTime wall);
     void note_success(Lane& lane);
@@ -148,15 +161,15 @@ private:
     std::deque<EndpointId> run_queue_;
     std::set<std::pair<SteadyTime, EndpointId>> timers_;
     std::deque<EndpointId> probe_queue_, load_queue_, ending_queue_;
-    std::vector<Delivery> payload_queue_;           // slots taken, payload missing
-    std::vector<Start> started_;                    // slots taken, ready to go
+    std::vector<Delivery> payload_queue_;  // slots taken, payload missing
+    std::vector<Start> started_;           // slots taken, ready to go
     std::set<int> shards_to_list_;
     std::unordered_map<std::uint64_t, std::vector<MessageId>> announcements_;
     std::unordered_set<MessageId> announced_;
     std::vector<store::Outcome> outcomes_;
     EndpointMarks marks_;
     int in_flight_ = 0;
-    std::size_t payload_bytes_ = 0;                 // of the deliveries in ready
+    std::size_t payload_bytes_ = 0;  // of the deliveries in ready
 };
 
 }  // namespace posthorn::workers

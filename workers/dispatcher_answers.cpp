@@ -57,7 +57,8 @@ void Dispatcher::collect_probes(FetchWork& work, SystemTime wall) {
         } else {
             const int count_wanted = std::max(1, lane->window() - static_cast<int>(lane->ready.size())) +
                                      static_cast<int>(lane->held.size());
-            work.probes.push_back({lane->shard.shard, lane->id, count_wanted, std::min(lane->watermark, wall)});
+            work.probes.push_back(
+                {lane->shard.shard, lane->id, count_wanted, std::min(lane->watermark, wall)});
         }
     }
 }
@@ -94,7 +95,8 @@ void Dispatcher::listed(const std::vector<store::BackloggedEndpoint>& endpoints)
     }
 }
 
-void Dispatcher::probed(const std::vector<store::ProbeTarget>& targets, const std::vector<EndpointId>& ordered_targets,
+void Dispatcher::probed(const std::vector<store::ProbeTarget>& targets,
+                        const std::vector<EndpointId>& ordered_targets,
                         const std::vector<store::DeliveryRow>& rows, SteadyTime now, SystemTime wall) {
     std::unordered_map<EndpointId, std::vector<const store::DeliveryRow*>> by_endpoint;
     for (const auto& row : rows) by_endpoint[row.endpoint].push_back(&row);
@@ -103,13 +105,15 @@ void Dispatcher::probed(const std::vector<store::ProbeTarget>& targets, const st
         if (at == nullptr || !at->probing) return;
         at->probing = false;
         const auto found = by_endpoint.find(endpoint);
-        absorb(*at, found == by_endpoint.end() ? std::span<const store::DeliveryRow* const>{} : found->second, asked, now, wall);
+        absorb(*at, found == by_endpoint.end() ? std::span<const store::DeliveryRow* const>{} : found->second,
+               asked, now, wall);
     };
     for (const auto& target : targets) absorb_for(target.endpoint, target.count);
     for (const auto endpoint : ordered_targets) absorb_for(endpoint, 1);
 }
 
-void Dispatcher::absorb(Lane& lane, std::span<const store::DeliveryRow* const> rows, int asked, SteadyTime now, SystemTime wall) {
+void Dispatcher::absorb(Lane& lane, std::span<const store::DeliveryRow* const> rows, int asked,
+                        SteadyTime now, SystemTime wall) {
     bool short_of_due = std::ssize(rows) < asked;
     lane.watermark = wall - watermark_slack;
     if (!rows.empty()) lane.watermark += std::min(rows.front()->due_in, std::chrono::microseconds(0));
@@ -124,7 +128,8 @@ void Dispatcher::absorb(Lane& lane, std::span<const store::DeliveryRow* const> r
         const bool known = lane.held.contains(row->run_id) || lane.ended_during_probe.contains(row->run_id) ||
                            announced_.contains(row->message);
         if (known || shard == nullptr || shard->draining || !lane.open()) continue;
-        hold(lane, {row->application, row->endpoint, row->message, row->run_id, row->attempt, row->manual, nullptr});
+        hold(lane, {row->application, row->endpoint, row->message, row->run_id, row->attempt, row->manual,
+                    nullptr});
     }
     lane.ended_during_probe.clear();
     lane.more_in_table = !lane.ordered() && !short_of_due;
@@ -132,14 +137,16 @@ void Dispatcher::absorb(Lane& lane, std::span<const store::DeliveryRow* const> r
     enqueue(lane);
 }
 
-void Dispatcher::loaded(const std::vector<EndpointId>& asked, const std::vector<std::shared_ptr<const EndpointConfig>>& configs) {
+void Dispatcher::loaded(const std::vector<EndpointId>& asked,
+                        const std::vector<std::shared_ptr<const EndpointConfig>>& configs) {
     for (const auto& config : configs) apply_config(config);
     for (const auto endpoint : asked) {
         Lane* at = find(endpoint);
         if (at == nullptr) continue;
         at->loading = false;
         if (!at->config) {
-            // No such endpoint: rows of it can't exist but by a defect; they are cancelled as a deleted endpoint's.
+            // No such endpoint: rows of it can't exist but by a defect; they are cancelled as a deleted
+            // endpoint's.
             EndpointConfig none;
             none.id = endpoint;
             none.deleted = true;
@@ -186,8 +193,10 @@ void Dispatcher::payloads_loaded(std::vector<Delivery> deliveries) {
         at->breaker.on_not_started(delivery.slot_taken);
         at->rate.give_back();
         release_slot(*at);
-        if (shard->draining || !at->open()) at->held.erase(delivery.run_id);
-        else end_without_attempt(*at, std::move(delivery), domain::DeadLetterReason::undeliverable);
+        if (shard->draining || !at->open())
+            at->held.erase(delivery.run_id);
+        else
+            end_without_attempt(*at, std::move(delivery), domain::DeadLetterReason::undeliverable);
     }
 }
 
@@ -206,7 +215,8 @@ bool Dispatcher::wanted(const Start& start) const {
     return at != lanes_.end() && at->second->open();
 }
 
-store::Outcome Dispatcher::attempt_ended(const Start& start, const domain::Verdict& verdict, SteadyTime now, SystemTime wall) {
+store::Outcome Dispatcher::attempt_ended(const Start& start, const domain::Verdict& verdict, SteadyTime now,
+                                         SystemTime wall) {
     using Kind = domain::Verdict::Kind;
     using Verdict = store::Outcome::Verdict;
     const Delivery& delivery = start.delivery;
@@ -234,22 +244,28 @@ store::Outcome Dispatcher::attempt_ended(const Start& start, const domain::Verdi
         outcome.verdict = Verdict::cancelled;
     } else if (at != nullptr && at->config && at->config->disabled) {
         outcome.reason = domain::DeadLetterReason::endpoint_disabled;
-    } else if (const auto delay = options_.schedule.delay_after(delivery.attempt, random_, verdict.not_before)) {
+    } else if (const auto delay =
+                   options_.schedule.delay_after(delivery.attempt, random_, verdict.not_before)) {
         outcome.verdict = Verdict::retry;
         outcome.delay = *delay;
     } else {
         outcome.reason = domain::DeadLetterReason::exhausted;
     }
     if (at == nullptr) return outcome;
-    if (const auto held = at->held.find(delivery.run_id); held != at->held.end()) held->second.stage = Lane::Stage::uncommitted;
-    if (verdict.kind == Kind::delivered) note_success(*at);
-    else note_failure(*at, delivery.slot_taken, now, wall);
+    if (const auto held = at->held.find(delivery.run_id); held != at->held.end())
+        held->second.stage = Lane::Stage::uncommitted;
+    if (verdict.kind == Kind::delivered)
+        note_success(*at);
+    else
+        note_failure(*at, delivery.slot_taken, now, wall);
     if (verdict.kind == Kind::disable_endpoint) {
         at->suspended = true;
         marks_.gone.push_back(at->id);
     }
-    if (start.config->ordered) at->kept_slot = delivery.run_id;
-    else release_slot(*at);
+    if (start.config->ordered)
+        at->kept_slot = delivery.run_id;
+    else
+        release_slot(*at);
     return outcome;
 }
 
@@ -271,7 +287,8 @@ void Dispatcher::attempt_not_started(const Start& start) {
     return_to_ready(*at, start.delivery);
 }
 
-void Dispatcher::outcome_committed(const store::Outcome& outcome, const store::Completion& completion, SteadyTime now) {
+void Dispatcher::outcome_committed(const store::Outcome& outcome, const store::Completion& completion,
+                                   SteadyTime now) {
     Lane* at = find(outcome.endpoint);
     if (at == nullptr || at->shard != outcome.shard) return;
     if (at->held.erase(outcome.run_id) == 0) return;

@@ -11,7 +11,8 @@
 
 namespace posthorn::workers {
 
-// What a worker must know of an endpoint to deliver to it. Immutable: a change makes a new one with a higher version.
+// What a worker must know of an endpoint to deliver to it. Immutable: a change makes a new one with a higher
+// version.
 struct EndpointConfig {
     EndpointId id;
     ApplicationId application;

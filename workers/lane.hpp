@@ -11,7 +11,8 @@
 
 namespace posthorn::workers {
 
-// Everything about one endpoint, in one place, on one thread: backlog, what is in flight, breaker, rate, order.
+// Everything about one endpoint, in one place, on one thread: backlog, what is in flight, breaker, rate,
+// order.
 struct Lane {
     Lane(EndpointId endpoint, store::HeldShard held_shard, domain::ConcurrencyLimit::Options limits,
          domain::CircuitBreaker::Options breaking)
@@ -27,27 +28,30 @@ struct Lane {
     store::HeldShard shard;
     std::shared_ptr<const EndpointConfig> config;
     bool loading = false;    // the configuration is being read
-    bool suspended = false;  // a worker asked for the endpoint to be disabled: nothing starts until the configuration says more
+    bool suspended = false;  // a worker asked for the endpoint to be disabled: nothing starts until the
+                             // configuration says more
 
     std::deque<Delivery> ready;
-    // By run id, every delivery that must not be taken from the table again: waiting here, being attempted, or its outcome not yet
-    // committed.
+    // By run id, every delivery that must not be taken from the table again: waiting here, being attempted,
+    // or its outcome not yet committed.
     std::unordered_map<std::int64_t, Held> held;
     int slots = 0;  // requests in flight, and deliveries whose payload is being read for one
-    // An ordered endpoint's delivery keeps its slot until its outcome is committed: only then has it ended (I7).
+    // An ordered endpoint's delivery keeps its slot until its outcome is committed: only then has it ended
+    // (I7).
     std::optional<std::int64_t> kept_slot;
 
     domain::ConcurrencyLimit concurrency;
     domain::CircuitBreaker breaker;
     domain::RateLimiter rate;
 
-    bool more_in_table = false;  // due rows that are not held: hand-offs are refused until a probe comes back short
+    bool more_in_table =
+        false;  // due rows that are not held: hand-offs are refused until a probe comes back short
     bool wants_probe = false;
     bool probing = false;
-    bool probe_again = false;                  // a reason to look came up while a probe was under way
+    bool probe_again = false;  // a reason to look came up while a probe was under way
     std::unordered_set<std::int64_t> ended_during_probe;  // its snapshot may be older than their end
-    std::optional<SteadyTime> next_due;        // of the first row that is not due yet
-    SystemTime watermark{};                    // no row is due before it
+    std::optional<SteadyTime> next_due;                   // of the first row that is not due yet
+    SystemTime watermark{};                               // no row is due before it
 
     bool wants_ending = false;  // disabled or deleted: its rows are to be ended
     bool ending = false;
@@ -62,8 +66,9 @@ struct Lane {
     bool ordered() const { return config && config->ordered; }
     bool open() const { return config && config->open() && !suspended; }
     bool idle() const {
-        return held.empty() && slots == 0 && !loading && !probing && !wants_probe && !more_in_table && !next_due && !wants_ending &&
-               !ending && breaker.state() == domain::CircuitBreaker::State::closed;
+        return held.empty() && slots == 0 && !loading && !probing && !wants_probe && !more_in_table &&
+               !next_due && !wants_ending && !ending &&
+               breaker.state() == domain::CircuitBreaker::State::closed;
     }
 };
 

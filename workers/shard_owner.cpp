@@ -2,9 +2,8 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
-#include <spdlog/spdlog.h>
-
 #include <charconv>
+#include <spdlog/spdlog.h>
 
 #include "base/encoding.hpp"
 
@@ -18,7 +17,8 @@ namespace {
 constexpr std::chrono::milliseconds poll_interval{250};
 constexpr std::chrono::seconds full_list_interval{30};
 constexpr std::chrono::milliseconds reconnect_pause{100};
-constexpr std::chrono::milliseconds clock_round_trip_limit{100};  // slower answers say too little about the time
+constexpr std::chrono::milliseconds clock_round_trip_limit{
+    100};  // slower answers say too little about the time
 
 // Runs `f` on another loop's thread and waits for it.
 template <class F>
@@ -45,8 +45,9 @@ store::ConnectOptions named(store::ConnectOptions options, std::string name) {
 
 }  // namespace
 
-ShardOwner::ShardOwner(boost::asio::any_io_executor executor, OwnerOptions options, std::vector<WorkerLoop*> loops, ShardMap& map,
-                       Lease& lease, store::DatabaseClock& clock, const domain::SecretBox& box)
+ShardOwner::ShardOwner(boost::asio::any_io_executor executor, OwnerOptions options,
+                       std::vector<WorkerLoop*> loops, ShardMap& map, Lease& lease,
+                       store::DatabaseClock& clock, const domain::SecretBox& box)
     : executor_(executor),
       options_(std::move(options)),
       loops_(std::move(loops)),
@@ -72,14 +73,17 @@ awaitable<void> ShardOwner::own() {
     while (true) {
         bool failed = false;
         try {
-            if (!connection || !connection->usable()) connection = co_await store::Connection::open(executor_, options);
+            if (!connection || !connection->usable())
+                connection = co_await store::Connection::open(executor_, options);
             co_await step(*connection);
         } catch (const store::DatabaseError& error) {
             spdlog::warn("the lease can not be renewed: {}", error.what());
             failed = true;
         }
-        if (failed) co_await sleep_for(reconnect_pause);
-        else co_await changed_.wait(clock_.steady_now() + poll_interval);
+        if (failed)
+            co_await sleep_for(reconnect_pause);
+        else
+            co_await changed_.wait(clock_.steady_now() + poll_interval);
     }
 }
 
@@ -103,7 +107,8 @@ awaitable<void> ShardOwner::step(store::Connection& connection) {
     }
     for (const int shard : plan.release) {
         const auto at = held_.find(shard);
-        const bool leaving = std::any_of(leaving_.begin(), leaving_.end(), [&](const auto& one) { return one.shard == shard; });
+        const bool leaving = std::any_of(leaving_.begin(), leaving_.end(),
+                                         [&](const auto& one) { return one.shard == shard; });
         if (at == held_.end() || leaving) continue;
         leaving_.push_back({shard, at->second});
         give_away_event_.set();
@@ -140,7 +145,8 @@ awaitable<void> ShardOwner::follow_leases(const std::vector<store::LeaseRow>& le
     std::vector<int> lost;
     for (const auto& lease : leases) {
         const auto at = held_.find(lease.shard);
-        if (at != held_.end() && (lease.owner != self_ || lease.epoch != at->second)) lost.push_back(lease.shard);
+        if (at != held_.end() && (lease.owner != self_ || lease.epoch != at->second))
+            lost.push_back(lease.shard);
     }
     if (lost.empty()) co_return;
     spdlog::warn("{} shards were taken over by another process", lost.size());
@@ -166,7 +172,8 @@ awaitable<void> ShardOwner::take(std::vector<store::HeldShard> taken) {
     if (!taken.empty()) spdlog::info("took {} shards, holds {}", taken.size(), held_.size());
 }
 
-std::map<WorkerLoop*, std::vector<store::HeldShard>> ShardOwner::by_loop(const std::vector<store::HeldShard>& shards) const {
+std::map<WorkerLoop*, std::vector<store::HeldShard>> ShardOwner::by_loop(
+    const std::vector<store::HeldShard>& shards) const {
     std::map<WorkerLoop*, std::vector<store::HeldShard>> groups;
     for (const auto& shard : shards) groups[&loop_of(shard.shard)].push_back(shard);
     return groups;
@@ -178,11 +185,13 @@ awaitable<bool> ShardOwner::drain(std::vector<store::HeldShard> shards) {
     // All loops at once: each stops starting before the first is waited for.
     for (auto& [loop, part] : by_loop(shards)) {
         const auto numbers = numbers_of(part);
-        co_await boost::asio::co_spawn(loop->executor(), loop->drain(numbers, std::chrono::milliseconds(0)), use_awaitable);
+        co_await boost::asio::co_spawn(loop->executor(), loop->drain(numbers, std::chrono::milliseconds(0)),
+                                       use_awaitable);
     }
     for (auto& [loop, part] : by_loop(shards)) {
         const auto numbers = numbers_of(part);
-        clean &= co_await boost::asio::co_spawn(loop->executor(), loop->drain(numbers, options_.drain_limit), use_awaitable);
+        clean &= co_await boost::asio::co_spawn(loop->executor(), loop->drain(numbers, options_.drain_limit),
+                                                use_awaitable);
     }
     co_return clean;
 }
@@ -217,7 +226,8 @@ awaitable<bool> ShardOwner::leave() {
     for (const auto& [shard, epoch] : held_) all.push_back({shard, epoch});
     const bool clean = co_await drain(all);
     try {
-        const auto connection = co_await store::Connection::open(executor_, named(options_.connect, "posthorn release"));
+        const auto connection =
+            co_await store::Connection::open(executor_, named(options_.connect, "posthorn release"));
         // Committed synchronously, and with it every outcome that was committed before.
         co_await store::release_shards(*connection, self_, all);
         co_await store::unregister_process(*connection, self_);
@@ -244,8 +254,10 @@ awaitable<void> ShardOwner::acknowledge(store::Connection& connection) {
         shard_of[change.endpoint] = change.shard;
     }
     std::map<WorkerLoop*, std::vector<std::shared_ptr<const EndpointConfig>>> configs;
-    for (auto& config : co_await load_configs(connection, box_, endpoints)) configs[&loop_of(shard_of[config->id])].push_back(config);
-    for (auto& [loop, list] : configs) co_await on_loop(*loop, [target = loop, applied = list] { target->apply(applied); });
+    for (auto& config : co_await load_configs(connection, box_, endpoints))
+        configs[&loop_of(shard_of[config->id])].push_back(config);
+    for (auto& [loop, list] : configs)
+        co_await on_loop(*loop, [target = loop, applied = list] { target->apply(applied); });
     co_await store::acknowledge_changes(connection, changes, held);
 }
 
@@ -263,8 +275,10 @@ awaitable<void> ShardOwner::listen() {
             co_await list_again();  // what was said while nobody listened
             while (true) {
                 const auto note = co_await connection->next_notification();
-                if (note.channel == "posthorn_endpoint") changed_.set();
-                else handle_wake_ups(note.payload);
+                if (note.channel == "posthorn_endpoint")
+                    changed_.set();
+                else
+                    handle_wake_ups(note.payload);
             }
         } catch (const store::DatabaseError& error) {
             spdlog::debug("wake-ups are not heard, polling goes on: {}", error.what());
@@ -288,7 +302,8 @@ void ShardOwner::handle_wake_ups(const std::string& payload) {
             endpoint.emplace();
             std::copy(bytes->begin(), bytes->end(), endpoint->value.bytes.begin());
         }
-        boost::asio::post(loop_of(shard).executor(), [loop = &loop_of(shard), shard, endpoint] { loop->wake(shard, endpoint); });
+        boost::asio::post(loop_of(shard).executor(),
+                          [loop = &loop_of(shard), shard, endpoint] { loop->wake(shard, endpoint); });
     }
 }
 

@@ -15,21 +15,23 @@ namespace posthorn::workers {
 
 struct OwnerOptions {
     store::ConnectOptions connect;
-    std::string host;                             // for people
-    bool alone = false;                           // no other process can be at this database: nobody's lease is waited for
+    std::string host;    // for people
+    bool alone = false;  // no other process can be at this database: nobody's lease is waited for
     std::chrono::milliseconds drain_limit{20'000};  // above the request timeout
 };
 
-// Which shards this process owns: renews its counter, takes over what the dead leave, gives away what is more than its share, and tells
-// the loops; acknowledges changes of endpoints (I6); listens for wake-ups. One a process.
+// Which shards this process owns: renews its counter, takes over what the dead leave, gives away what is more
+// than its share, and tells the loops; acknowledges changes of endpoints (I6); listens for wake-ups. One a
+// process.
 class ShardOwner {
 public:
-    ShardOwner(boost::asio::any_io_executor executor, OwnerOptions options, std::vector<WorkerLoop*> loops, ShardMap& map, Lease& lease,
-               store::DatabaseClock& clock, const domain::SecretBox& box);
+    ShardOwner(boost::asio::any_io_executor executor, OwnerOptions options, std::vector<WorkerLoop*> loops,
+               ShardMap& map, Lease& lease, store::DatabaseClock& clock, const domain::SecretBox& box);
 
     // Until cancelled.
     boost::asio::awaitable<void> run();
-    // The clean end, after run() was cancelled: drains every shard, flushes, releases. False if something did not end in time.
+    // The clean end, after run() was cancelled: drains every shard, flushes, releases. False if something did
+    // not end in time.
     boost::asio::awaitable<bool> leave();
 
 private:
@@ -47,7 +49,8 @@ private:
     boost::asio::awaitable<void> list_again();
     void handle_wake_ups(const std::string& payload);
     WorkerLoop& loop_of(int shard) const { return *loops_[static_cast<std::size_t>(shard) % loops_.size()]; }
-    std::map<WorkerLoop*, std::vector<store::HeldShard>> by_loop(const std::vector<store::HeldShard>& shards) const;
+    std::map<WorkerLoop*, std::vector<store::HeldShard>> by_loop(
+        const std::vector<store::HeldShard>& shards) const;
 
     boost::asio::any_io_executor executor_;
     OwnerOptions options_;
@@ -59,8 +62,8 @@ private:
     ProcessId self_;
     bool enrolled_ = false;
     Liveness liveness_;
-    std::map<int, std::int64_t> held_;          // shard -> epoch
-    std::vector<store::HeldShard> leaving_;     // on their way out
+    std::map<int, std::int64_t> held_;       // shard -> epoch
+    std::vector<store::HeldShard> leaving_;  // on their way out
     Event changed_, give_away_event_;
     SteadyTime renewed_at_{}, listed_at_{};
 };

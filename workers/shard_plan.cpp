@@ -8,7 +8,8 @@ namespace {
 constexpr std::int64_t no_row = -1;  // the counter of an owner that has no row any more
 }
 
-void Liveness::observe(const std::vector<store::ProcessRow>& rows, const std::vector<store::LeaseRow>& leases, SteadyTime now) {
+void Liveness::observe(const std::vector<store::ProcessRow>& rows, const std::vector<store::LeaseRow>& leases,
+                       SteadyTime now) {
     std::map<ProcessId, std::int64_t> counters;
     std::set<ProcessId> is_worker;
     for (const auto& row : rows) {
@@ -50,8 +51,10 @@ ShardPlan plan_shards(ProcessId self, const std::vector<store::LeaseRow>& leases
     }
     plan.dead.assign(dead.begin(), dead.end());
     const auto missing = share - std::ssize(mine);
-    if (missing > 0) plan.take.assign(free.begin(), free.begin() + std::min(missing, std::ssize(free)));
-    else plan.release.assign(mine.begin() + share, mine.end());
+    if (missing > 0)
+        plan.take.assign(free.begin(), free.begin() + std::min(missing, std::ssize(free)));
+    else
+        plan.release.assign(mine.begin() + share, mine.end());
     return plan;
 }
 

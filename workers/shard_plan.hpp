@@ -8,11 +8,12 @@
 
 namespace posthorn::workers {
 
-// Judges processes by their counters, on this process's monotonic clock: one whose counter stood still for a lease's duration is
-// dead. The wall clock plays no part (I13).
+// Judges processes by their counters, on this process's monotonic clock: one whose counter stood still for a
+// lease's duration is dead. The wall clock plays no part (I13).
 class Liveness {
 public:
-    void observe(const std::vector<store::ProcessRow>& rows, const std::vector<store::LeaseRow>& leases, SteadyTime now);
+    void observe(const std::vector<store::ProcessRow>& rows, const std::vector<store::LeaseRow>& leases,
+                 SteadyTime now);
     bool alive(ProcessId process) const { return alive_.contains(process); }
     // For those that are not alive.
     std::int64_t counter(ProcessId process) const { return seen_.at(process).counter; }
@@ -29,12 +30,13 @@ private:
 };
 
 struct ShardPlan {
-    std::vector<store::HeldShard> take;     // at the epoch they have now
-    std::vector<store::DeadOwner> dead;     // whose they are
-    std::vector<int> release;               // after draining
+    std::vector<store::HeldShard> take;  // at the epoch they have now
+    std::vector<store::DeadOwner> dead;  // whose they are
+    std::vector<int> release;            // after draining
 };
 
-// What this process should do for every living worker to have its share: 64 divided by their number, the first ones one more.
+// What this process should do for every living worker to have its share: 64 divided by their number, the
+// first ones one more.
 ShardPlan plan_shards(ProcessId self, const std::vector<store::LeaseRow>& leases, const Liveness& liveness);
 
 }  // namespace posthorn::workers

@@ -14,7 +14,8 @@ constexpr std::chrono::milliseconds look_at_lease_again{50};
 constexpr std::chrono::milliseconds reconnect_pause{200};
 constexpr int rows_ended_a_statement = 500;
 
-std::shared_ptr<const EndpointConfig> open_config(const store::EndpointRow& row, const domain::SecretBox& box) {
+std::shared_ptr<const EndpointConfig> open_config(const store::EndpointRow& row,
+                                                  const domain::SecretBox& box) {
     EndpointConfig config;
     config.id = row.id;
     config.application = row.application;
@@ -28,19 +29,21 @@ std::shared_ptr<const EndpointConfig> open_config(const store::EndpointRow& row,
     config.failing_since = row.failing_since;
     for (const auto& secret : row.secrets) {
         auto key = domain::SigningKey::parse(box.open(row.id, secret.sealed).reveal());
-        if (const auto* error = std::get_if<domain::SigningKey::Error>(&key)) throw std::runtime_error(error->rule);
+        if (const auto* error = std::get_if<domain::SigningKey::Error>(&key))
+            throw std::runtime_error(error->rule);
         config.keys.push_back({std::get<domain::SigningKey>(std::move(key)), secret.expires_at});
     }
     if (row.sealed_headers) {
         const auto headers = boost::json::parse(box.open(row.id, *row.sealed_headers).reveal());
-        for (const auto& [name, value] : headers.as_object()) config.headers.emplace_back(name, value.as_string());
+        for (const auto& [name, value] : headers.as_object())
+            config.headers.emplace_back(name, value.as_string());
     }
     return std::make_shared<const EndpointConfig>(std::move(config));
 }
 }  // namespace
 
-awaitable<std::vector<std::shared_ptr<const EndpointConfig>>> load_configs(store::Connection& connection, const domain::SecretBox& box,
-                                                                           std::vector<EndpointId> endpoints) {
+awaitable<std::vector<std::shared_ptr<const EndpointConfig>>> load_configs(
+    store::Connection& connection, const domain::SecretBox& box, std::vector<EndpointId> endpoints) {
     std::vector<std::shared_ptr<const EndpointConfig>> configs;
     for (const auto& row : co_await store::load_endpoints(connection, std::move(endpoints))) {
         try {
@@ -52,8 +55,9 @@ awaitable<std::vector<std::shared_ptr<const EndpointConfig>>> load_configs(store
     co_return configs;
 }
 
-WorkerLoop::WorkerLoop(boost::asio::any_io_executor executor, WorkerOptions options, std::shared_ptr<const egress::AddressGuard> guard,
-                       const domain::SecretBox& box, const store::DatabaseClock& clock, const Lease& lease)
+WorkerLoop::WorkerLoop(boost::asio::any_io_executor executor, WorkerOptions options,
+                       std::shared_ptr<const egress::AddressGuard> guard, const domain::SecretBox& box,
+                       const store::DatabaseClock& clock, const Lease& lease)
     : executor_(executor),
       options_(std::move(options)),
       box_(box),
@@ -104,7 +108,8 @@ awaitable<bool> WorkerLoop::drain(std::vector<int> shards, std::chrono::millisec
     for (const int shard : shards) dispatcher_.drain_shard(shard);
     poke();
     const auto all_drained = [&] {
-        return std::all_of(shards.begin(), shards.end(), [&](int shard) { return dispatcher_.drained(shard); });
+        return std::all_of(shards.begin(), shards.end(),
+                           [&](int shard) { return dispatcher_.drained(shard); });
     };
     while (!all_drained()) {
         if (clock_.steady_now() >= deadline) co_return false;
@@ -132,9 +137,12 @@ void WorkerLoop::list_again() {
     poke();
 }
 
-void WorkerLoop::announce(std::uint64_t batch, const std::vector<MessageId>& messages) { dispatcher_.announce(batch, messages); }
+void WorkerLoop::announce(std::uint64_t batch, const std::vector<MessageId>& messages) {
+    dispatcher_.announce(batch, messages);
+}
 
-std::vector<std::pair<int, EndpointId>> WorkerLoop::hand_off(std::uint64_t batch, std::vector<HandedDelivery> deliveries) {
+std::vector<std::pair<int, EndpointId>> WorkerLoop::hand_off(std::uint64_t batch,
+                                                             std::vector<HandedDelivery> deliveries) {
     auto foreign = dispatcher_.hand_off(batch, std::move(deliveries));
     poke();
     return foreign;
@@ -149,7 +157,8 @@ void WorkerLoop::abandon(std::uint64_t batch, bool unknown) {
 
 awaitable<void> WorkerLoop::pump() {
     while (true) {
-        const bool held_back = !lease_.valid(clock_.steady_now()) || completion_.waiting() > outcomes_that_pause_starting;
+        const bool held_back =
+            !lease_.valid(clock_.steady_now()) || completion_.waiting() > outcomes_that_pause_starting;
         if (!held_back) start_attempts();
         for (auto& outcome : dispatcher_.take_outcomes()) completion_.add(std::move(outcome));
         auto marks = dispatcher_.take_marks();
@@ -179,7 +188,9 @@ void WorkerLoop::start_attempts() {
 awaitable<void> WorkerLoop::attempt(Start start) {
     const auto began = clock_.system_now();
     auto request = make_request(start, options_.attempt, began);
-    request.may_start = [this, &start] { return lease_.valid(clock_.steady_now()) && dispatcher_.wanted(start); };
+    request.may_start = [this, &start] {
+        return lease_.valid(clock_.steady_now()) && dispatcher_.wanted(start);
+    };
     const auto result = co_await client_.post(std::move(request));
     if (result.failure == egress::Failure::not_started) {
         dispatcher_.attempt_not_started(start);
@@ -208,7 +219,8 @@ awaitable<void> WorkerLoop::fetch() {
         }
         bool failed = false;
         try {
-            if (!connection || !connection->usable()) connection = co_await store::Connection::open(executor_, options);
+            if (!connection || !connection->usable())
+                connection = co_await store::Connection::open(executor_, options);
             co_await fetch_once(*connection, work);
         } catch (const store::DatabaseError& error) {
             spdlog::warn("deliveries wait for the database: {}", error.what());
@@ -234,8 +246,9 @@ awaitable<void> WorkerLoop::fetch_once(store::Connection& connection, FetchWork&
         const auto& ending = work.endings.back();
         std::optional<domain::DeadLetterReason> reason;
         if (!ending.deleted) reason = domain::DeadLetterReason::endpoint_disabled;
-        const auto ended = co_await store::end_deliveries_of_endpoint(connection, ending.shard, ending.application, ending.endpoint,
-                                                                     reason, ending.except, rows_ended_a_statement);
+        const auto ended = co_await store::end_deliveries_of_endpoint(
+            connection, ending.shard, ending.application, ending.endpoint, reason, ending.except,
+            rows_ended_a_statement);
         dispatcher_.deliveries_ended(ending.endpoint, ended < rows_ended_a_statement);
         work.endings.pop_back();
     }
@@ -245,7 +258,8 @@ awaitable<void> WorkerLoop::fetch_once(store::Connection& connection, FetchWork&
     }
 }
 
-awaitable<void> WorkerLoop::load_missing_payloads(store::Connection& connection, std::vector<Delivery>& wanted) {
+awaitable<void> WorkerLoop::load_missing_payloads(store::Connection& connection,
+                                                  std::vector<Delivery>& wanted) {
     std::vector<ApplicationId> applications;
     std::vector<MessageId> messages;
     for (const auto& delivery : wanted) {
@@ -267,8 +281,8 @@ awaitable<void> WorkerLoop::probe(store::Connection& connection, FetchWork& work
         const auto heads = co_await store::probe_ordered_endpoints(connection, work.ordered_probes);
         rows.insert(rows.end(), heads.begin(), heads.end());
     }
-    dispatcher_.probed(std::exchange(work.probes, {}), std::exchange(work.ordered_probes, {}), rows, clock_.steady_now(),
-                       clock_.system_now());
+    dispatcher_.probed(std::exchange(work.probes, {}), std::exchange(work.ordered_probes, {}), rows,
+                       clock_.steady_now(), clock_.system_now());
     poke();
 }
 
@@ -285,7 +299,8 @@ awaitable<void> WorkerLoop::mark() {
         }
         bool failed = false;
         try {
-            if (!connection || !connection->usable()) connection = co_await store::Connection::open(executor_, options);
+            if (!connection || !connection->usable())
+                connection = co_await store::Connection::open(executor_, options);
             co_await mark_once(*connection, marks_);
         } catch (const store::DatabaseError& error) {
             spdlog::warn("endpoint states wait for the database: {}", error.what());
@@ -297,7 +312,9 @@ awaitable<void> WorkerLoop::mark() {
 
 awaitable<void> WorkerLoop::mark_once(store::Connection& connection, EndpointMarks& marks) {
     // Taken off only when done: a lost connection repeats it, which changes nothing a second time.
-    const auto done = [](auto& list, std::size_t count) { list.erase(list.begin(), list.begin() + static_cast<std::ptrdiff_t>(count)); };
+    const auto done = [](auto& list, std::size_t count) {
+        list.erase(list.begin(), list.begin() + static_cast<std::ptrdiff_t>(count));
+    };
     if (const auto failing = marks.failing; !failing.empty()) {
         co_await store::mark_endpoints_failing(connection, failing);
         done(marks.failing, failing.size());
@@ -317,7 +334,8 @@ awaitable<void> WorkerLoop::mark_once(store::Connection& connection, EndpointMar
         done(marks.failed_too_long, 1);
         if (disabled) continue;
         // It was changed in between: what it is now decides.
-        for (const auto& config : co_await load_configs(connection, box_, {endpoint})) dispatcher_.apply_config(config);
+        for (const auto& config : co_await load_configs(connection, box_, {endpoint}))
+            dispatcher_.apply_config(config);
     }
 }
 

@@ -22,16 +22,18 @@ struct WorkerOptions {
     store::ConnectOptions connect;
 };
 
-// Reads configurations and opens what is sealed in them. An endpoint whose secrets can't be opened is left out and logged.
-boost::asio::awaitable<std::vector<std::shared_ptr<const EndpointConfig>>> load_configs(store::Connection& connection,
-                                                                                        const domain::SecretBox& box,
-                                                                                        std::vector<EndpointId> endpoints);
+// Reads configurations and opens what is sealed in them. An endpoint whose secrets can't be opened is left
+// out and logged.
+boost::asio::awaitable<std::vector<std::shared_ptr<const EndpointConfig>>> load_configs(
+    store::Connection& connection, const domain::SecretBox& box, std::vector<EndpointId> endpoints);
 
-// One thread of deliveries: a dispatcher, its HTTP client and its database connections. Everything is called on its executor.
+// One thread of deliveries: a dispatcher, its HTTP client and its database connections. Everything is called
+// on its executor.
 class WorkerLoop {
 public:
-    WorkerLoop(boost::asio::any_io_executor executor, WorkerOptions options, std::shared_ptr<const egress::AddressGuard> guard,
-               const domain::SecretBox& box, const store::DatabaseClock& clock, const Lease& lease);
+    WorkerLoop(boost::asio::any_io_executor executor, WorkerOptions options,
+               std::shared_ptr<const egress::AddressGuard> guard, const domain::SecretBox& box,
+               const store::DatabaseClock& clock, const Lease& lease);
     ~WorkerLoop();
 
     boost::asio::any_io_executor executor() const { return executor_; }
@@ -41,21 +43,25 @@ public:
 
     void gain(std::vector<store::HeldShard> shards);
     void lose(std::vector<int> shards);
-    // Stops starting deliveries of those shards; returns when the last has ended and is committed, or at the limit (false).
+    // Stops starting deliveries of those shards; returns when the last has ended and is committed, or at the
+    // limit (false).
     boost::asio::awaitable<bool> drain(std::vector<int> shards, std::chrono::milliseconds limit);
-    // New configurations: applied to what waits and to what is in flight. After it no byte goes to a closed endpoint any more (I6).
+    // New configurations: applied to what waits and to what is in flight. After it no byte goes to a closed
+    // endpoint any more (I6).
     void apply(const std::vector<std::shared_ptr<const EndpointConfig>>& configs);
     void wake(int shard, std::optional<EndpointId> endpoint);
     void list_again();
 
     void announce(std::uint64_t batch, const std::vector<MessageId>& messages);
-    std::vector<std::pair<int, EndpointId>> hand_off(std::uint64_t batch, std::vector<HandedDelivery> deliveries);
+    std::vector<std::pair<int, EndpointId>> hand_off(std::uint64_t batch,
+                                                     std::vector<HandedDelivery> deliveries);
     void abandon(std::uint64_t batch, bool unknown);
 
 private:
     boost::asio::awaitable<void> pump();
     boost::asio::awaitable<void> fetch();
-    boost::asio::awaitable<void> load_missing_payloads(store::Connection& connection, std::vector<Delivery>& wanted);
+    boost::asio::awaitable<void> load_missing_payloads(store::Connection& connection,
+                                                       std::vector<Delivery>& wanted);
     boost::asio::awaitable<void> probe(store::Connection& connection, FetchWork& work);
     boost::asio::awaitable<void> fetch_once(store::Connection& connection, FetchWork& work);
     boost::asio::awaitable<void> mark();

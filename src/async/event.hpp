@@ -21,7 +21,8 @@ public:
         timer_.cancel();
     }
 
-    // Returns when set, or at `until`; true if it was set. Throws operation_aborted when the coroutine is cancelled.
+    // Returns when set, or at `until`; true if it was set. Throws operation_aborted when the coroutine is
+    // cancelled.
     boost::asio::awaitable<bool> wait(std::optional<SteadyTime> until = std::nullopt) {
         while (!set_) {
             timer_.expires_at(until.value_or(SteadyTime::max()));

@@ -27,19 +27,22 @@ Task::Task(boost::asio::any_io_executor executor, std::function<boost::asio::awa
     auto ended = std::make_shared<std::promise<void>>();
     done_ = ended->get_future().share();
     // Spawned from the loop itself: the slot is connected on the thread that will emit.
-    boost::asio::post(executor_, [executor, body = std::move(body), on_failure = std::move(on_failure), ended, signal = signal_] {
+    boost::asio::post(executor_, [executor, body = std::move(body), on_failure = std::move(on_failure), ended,
+                                  signal = signal_] {
         boost::asio::co_spawn(executor, body(),
-                              boost::asio::bind_cancellation_slot(signal->slot(), [on_failure, ended, signal](std::exception_ptr failure) {
-                                  if (failure && !is_cancellation(failure)) on_failure(failure);
-                                  ended->set_value();
-                              }));
+                              boost::asio::bind_cancellation_slot(
+                                  signal->slot(), [on_failure, ended, signal](std::exception_ptr failure) {
+                                      if (failure && !is_cancellation(failure)) on_failure(failure);
+                                      ended->set_value();
+                                  }));
     });
 }
 
 Task::~Task() { stop(); }
 
 void Task::stop() {
-    boost::asio::post(executor_, [signal = signal_] { signal->emit(boost::asio::cancellation_type::terminal); });
+    boost::asio::post(executor_,
+                      [signal = signal_] { signal->emit(boost::asio::cancellation_type::terminal); });
     done_.wait();
 }
 

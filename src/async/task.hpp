@@ -10,10 +10,12 @@
 
 namespace posthorn {
 
-// A long-lived coroutine on some loop, held from another thread: started by its construction, ended by stop(), never left alone.
+// A long-lived coroutine on some loop, held from another thread: started by its construction, ended by
+// stop(), never left alone.
 class Task {
 public:
-    // An exception that ends the coroutine, other than its cancellation, is given to `on_failure`, on the loop's thread.
+    // An exception that ends the coroutine, other than its cancellation, is given to `on_failure`, on the
+    // loop's thread.
     Task(boost::asio::any_io_executor executor, std::function<boost::asio::awaitable<void>()> body,
          std::function<void(std::exception_ptr)> on_failure);
     ~Task();  // stop()
@@ -21,7 +23,9 @@ public:
     Task& operator=(const Task&) = delete;
 
     void stop();  // cancels and waits for the end
-    bool wait_for(std::chrono::milliseconds limit) { return done_.wait_for(limit) == std::future_status::ready; }
+    bool wait_for(std::chrono::milliseconds limit) {
+        return done_.wait_for(limit) == std::future_status::ready;
+    }
 
 private:
     boost::asio::any_io_executor executor_;

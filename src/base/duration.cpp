@@ -1,9 +1,8 @@
 #include "base/duration.hpp"
 
-#include <fmt/format.h>
-
 #include <array>
 #include <charconv>
+#include <fmt/format.h>
 #include <utility>
 
 namespace posthorn {
@@ -34,7 +33,8 @@ boost::system::result<milliseconds> parse_duration(std::string_view text) {
         text.remove_prefix(static_cast<std::size_t>(end - text.data()));
         const auto length = text.find_first_of("0123456789");
         const auto name = text.substr(0, length);
-        const auto* unit = std::find_if(units.begin(), units.end(), [&](const auto& u) { return u.first == name; });
+        const auto* unit =
+            std::find_if(units.begin(), units.end(), [&](const auto& u) { return u.first == name; });
         if (unit == units.end() || number > longest_ms / unit->second) return invalid;
         total += number * unit->second;
         if (total > longest_ms) return invalid;

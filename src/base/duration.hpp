@@ -11,9 +11,11 @@ namespace posthorn {
 // Error: std::errc::invalid_argument.
 boost::system::result<std::chrono::milliseconds> parse_duration(std::string_view text);
 
-// Comma-separated durations: "5s,5m,30m". Spaces around the commas are allowed; empty text gives an empty list.
+// Comma-separated durations: "5s,5m,30m". Spaces around the commas are allowed; empty text gives an empty
+// list.
 boost::system::result<std::vector<std::chrono::milliseconds>> parse_durations(std::string_view text);
 
-std::string format_duration(std::chrono::milliseconds value);  // the shortest exact form, e.g. "90s" as "1m30s"
+std::string format_duration(
+    std::chrono::milliseconds value);  // the shortest exact form, e.g. "90s" as "1m30s"
 
 }  // namespace posthorn

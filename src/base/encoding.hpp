@@ -5,11 +5,11 @@
 
 namespace posthorn {
 
-std::string base64_encode(std::string_view bytes);                        // RFC 4648, 4, padded
-std::optional<std::string> base64_decode(std::string_view text);          // strict: padding required, no white space
-std::string base64url_encode(std::string_view bytes);                     // RFC 4648, 5, unpadded (JWT)
-std::optional<std::string> base64url_decode(std::string_view text);       // strict, unpadded
-std::string hex_encode(std::string_view bytes);                           // lowercase
+std::string base64_encode(std::string_view bytes);                // RFC 4648, 4, padded
+std::optional<std::string> base64_decode(std::string_view text);  // strict: padding required, no white space
+std::string base64url_encode(std::string_view bytes);             // RFC 4648, 5, unpadded (JWT)
+std::optional<std::string> base64url_decode(std::string_view text);  // strict, unpadded
+std::string hex_encode(std::string_view bytes);                      // lowercase
 std::optional<std::string> hex_decode(std::string_view text);
 
 bool is_valid_utf8(std::string_view bytes);

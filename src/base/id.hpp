@@ -28,16 +28,36 @@ struct Id {
 };
 
 // The kinds. ARCHITECTURE.md, Vocabulary.
-struct Organization { static constexpr std::string_view prefix = "org"; };
-struct Application { static constexpr std::string_view prefix = "app"; };
-struct Endpoint { static constexpr std::string_view prefix = "ep"; };
-struct Message { static constexpr std::string_view prefix = "msg"; };
-struct Attempt { static constexpr std::string_view prefix = "atmpt"; };
-struct ApiKey { static constexpr std::string_view prefix = "key"; };
-struct EventType { static constexpr std::string_view prefix = "evtype"; };
-struct EndpointSecret { static constexpr std::string_view prefix = "epsec"; };
-struct ReplayJob { static constexpr std::string_view prefix = "qtask"; };
-struct Process { static constexpr std::string_view prefix = "proc"; };
+struct Organization {
+    static constexpr std::string_view prefix = "org";
+};
+struct Application {
+    static constexpr std::string_view prefix = "app";
+};
+struct Endpoint {
+    static constexpr std::string_view prefix = "ep";
+};
+struct Message {
+    static constexpr std::string_view prefix = "msg";
+};
+struct Attempt {
+    static constexpr std::string_view prefix = "atmpt";
+};
+struct ApiKey {
+    static constexpr std::string_view prefix = "key";
+};
+struct EventType {
+    static constexpr std::string_view prefix = "evtype";
+};
+struct EndpointSecret {
+    static constexpr std::string_view prefix = "epsec";
+};
+struct ReplayJob {
+    static constexpr std::string_view prefix = "qtask";
+};
+struct Process {
+    static constexpr std::string_view prefix = "proc";
+};
 
 using OrganizationId = Id<Organization>;
 using ApplicationId = Id<Application>;

@@ -1,9 +1,8 @@
 #include "base/random.hpp"
 
-#include <openssl/rand.h>
-
 #include <cstring>
 #include <limits>
+#include <openssl/rand.h>
 #include <stdexcept>
 
 namespace posthorn {

@@ -1,13 +1,12 @@
 #pragma once
+#include <openssl/crypto.h>
 #include <string>
 #include <utility>
 
-#include <openssl/crypto.h>
-
 namespace posthorn {
 
-// Bytes that must not be shown: no operator<<, no formatter, wiped when it ends. reveal() marks the places that
-// need the bytes themselves.
+// Bytes that must not be shown: no operator<<, no formatter, wiped when it ends. reveal() marks the places
+// that need the bytes themselves.
 class Secret {
 public:
     Secret() = default;

@@ -13,7 +13,8 @@ std::uint64_t unix_milliseconds(SystemTime time) {
 }
 
 void put_time(Uuid& id, std::uint64_t ms) {
-    for (int i = 0; i < 6; ++i) id.bytes[static_cast<std::size_t>(i)] = static_cast<std::uint8_t>(ms >> (40 - 8 * i));
+    for (int i = 0; i < 6; ++i)
+        id.bytes[static_cast<std::size_t>(i)] = static_cast<std::uint8_t>(ms >> (40 - 8 * i));
 }
 }  // namespace
 

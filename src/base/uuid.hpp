@@ -19,7 +19,8 @@ struct Uuid {
 };
 
 // UUIDv7 (RFC 9562, 5.7): 48 bits of Unix milliseconds, then 12 bits that count up within a millisecond, then
-// 62 random bits. Ids made by one generator ascend strictly, also when the given time stands still or steps back.
+// 62 random bits. Ids made by one generator ascend strictly, also when the given time stands still or steps
+// back.
 class UuidV7Generator {
 public:
     Uuid next(SystemTime now);
@@ -31,9 +32,9 @@ private:
 // The calling thread's own generator.
 Uuid make_uuid_v7(SystemTime now);
 
-SystemTime uuid_v7_time(const Uuid& id);   // milliseconds precise
-Uuid uuid_v7_floor(SystemTime time);       // the smallest UUIDv7 of that millisecond: a bound for ranges
-std::string to_string(const Uuid& id);     // 8-4-4-4-12 lowercase hex, for logs
+SystemTime uuid_v7_time(const Uuid& id);  // milliseconds precise
+Uuid uuid_v7_floor(SystemTime time);      // the smallest UUIDv7 of that millisecond: a bound for ranges
+std::string to_string(const Uuid& id);    // 8-4-4-4-12 lowercase hex, for logs
 
 }  // namespace posthorn
 

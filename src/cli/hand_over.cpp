@@ -18,14 +18,19 @@ store::ConnectOptions named(store::ConnectOptions options) {
 }
 }  // namespace
 
-HandOver::HandOver(asio::any_io_executor executor, store::ConnectOptions connect, std::vector<workers::WorkerLoop*> loops,
-                   const workers::ShardMap& map)
-    : executor_(executor), pool_(executor, named(std::move(connect)), 1), loops_(std::move(loops)), map_(map), foreign_event_(executor) {}
+HandOver::HandOver(asio::any_io_executor executor, store::ConnectOptions connect,
+                   std::vector<workers::WorkerLoop*> loops, const workers::ShardMap& map)
+    : executor_(executor),
+      pool_(executor, named(std::move(connect)), 1),
+      loops_(std::move(loops)),
+      map_(map),
+      foreign_event_(executor) {}
 
 // Every loop hears of the batch: whose shards it will touch is not known before its commit.
 void HandOver::announce(std::uint64_t batch, std::span<const MessageId> messages) {
     const std::vector<MessageId> copy(messages.begin(), messages.end());
-    for (auto* loop : loops_) asio::post(loop->executor(), [loop, batch, copy] { loop->announce(batch, copy); });
+    for (auto* loop : loops_)
+        asio::post(loop->executor(), [loop, batch, copy] { loop->announce(batch, copy); });
 }
 
 void HandOver::committed(std::uint64_t batch, std::vector<ingest::HandedDelivery> deliveries) {
@@ -48,16 +53,19 @@ void HandOver::committed(std::uint64_t batch, std::vector<ingest::HandedDelivery
         of_loop[static_cast<std::size_t>(loop)].push_back(std::move(handed));
     }
     for (std::size_t i = 0; i < loops_.size(); ++i)
-        asio::post(loops_[i]->executor(), [this, loop = loops_[i], batch, part = std::move(of_loop[i])]() mutable {
-            auto not_ours = loop->hand_off(batch, std::move(part));
-            if (not_ours.empty()) return;
-            asio::post(executor_, [this, targets = std::move(not_ours)]() mutable { notify(std::move(targets)); });
-        });
+        asio::post(
+            loops_[i]->executor(), [this, loop = loops_[i], batch, part = std::move(of_loop[i])]() mutable {
+                auto not_ours = loop->hand_off(batch, std::move(part));
+                if (not_ours.empty()) return;
+                asio::post(executor_,
+                           [this, targets = std::move(not_ours)]() mutable { notify(std::move(targets)); });
+            });
     if (!foreign.empty()) notify(std::move(foreign));
 }
 
 void HandOver::failed(std::uint64_t batch, bool unknown) {
-    for (auto* loop : loops_) asio::post(loop->executor(), [loop, batch, unknown] { loop->abandon(batch, unknown); });
+    for (auto* loop : loops_)
+        asio::post(loop->executor(), [loop, batch, unknown] { loop->abandon(batch, unknown); });
 }
 
 void HandOver::notify(std::vector<std::pair<int, EndpointId>> targets) {

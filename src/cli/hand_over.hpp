@@ -12,12 +12,13 @@
 
 namespace posthorn::cli {
 
-// From ingest to the workers: a committed batch goes to the loops of this process that own its shards, payload in hand; for the
-// shards owned elsewhere it is followed by a NOTIFY of its own. Called on ingest's executor.
+// From ingest to the workers: a committed batch goes to the loops of this process that own its shards,
+// payload in hand; for the shards owned elsewhere it is followed by a NOTIFY of its own. Called on ingest's
+// executor.
 class HandOver final : public ingest::HandOff {
 public:
-    HandOver(boost::asio::any_io_executor executor, store::ConnectOptions connect, std::vector<workers::WorkerLoop*> loops,
-             const workers::ShardMap& map);
+    HandOver(boost::asio::any_io_executor executor, store::ConnectOptions connect,
+             std::vector<workers::WorkerLoop*> loops, const workers::ShardMap& map);
 
     void announce(std::uint64_t batch, std::span<const MessageId> messages) override;
     void committed(std::uint64_t batch, std::vector<ingest::HandedDelivery> deliveries) override;

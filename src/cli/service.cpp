@@ -1,10 +1,9 @@
 #include "cli/service.hpp"
 
+#include <atomic>
 #include <signal.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
-
-#include <atomic>
 
 #include "admin-api/access.hpp"
 #include "admin-api/context.hpp"
@@ -42,7 +41,8 @@ std::optional<http::Problem> explain(const std::exception& error) {
     if (database == nullptr) return std::nullopt;
     const bool cancelled = database->is("57014") || database->is("55P03");  // statement or lock timeout
     if (!database->connection_lost() && !cancelled) return std::nullopt;
-    http::Problem problem{503, "database_unavailable", "The database can not be reached right now; try again.", {}};
+    http::Problem problem{
+        503, "database_unavailable", "The database can not be reached right now; try again.", {}};
     problem.fields.add("Retry-After", "1");
     return problem;
 }
@@ -54,8 +54,11 @@ std::string host_name() {
 
 // The server of one loop and what its handlers work with.
 struct HttpLoop {
-    HttpLoop(const std::string& name, const store::ConnectOptions& connect, const std::shared_ptr<const egress::AddressGuard>& guard)
-        : loop(name), pool(loop.executor(), connect, admin_connections_a_loop), checker(loop.executor(), guard) {}
+    HttpLoop(const std::string& name, const store::ConnectOptions& connect,
+             const std::shared_ptr<const egress::AddressGuard>& guard)
+        : loop(name),
+          pool(loop.executor(), connect, admin_connections_a_loop),
+          checker(loop.executor(), guard) {}
 
     Loop loop;
     store::Pool pool;
@@ -107,7 +110,9 @@ struct Service::Impl {
         std::vector<domain::Network> networks;
         for (const auto& text : settings.allow_networks) {
             const auto parsed = domain::parse_networks(text);
-            if (!parsed) throw std::runtime_error("allow_networks: '" + text + "' is not a network such as 10.0.0.0/8 or fd00::/8");
+            if (!parsed)
+                throw std::runtime_error("allow_networks: '" + text +
+                                         "' is not a network such as 10.0.0.0/8 or fd00::/8");
             networks.insert(networks.end(), parsed->begin(), parsed->end());
         }
         return networks;
@@ -144,7 +149,8 @@ struct Service::Impl {
         options.connect = connect;
         options.dispatcher.requests_in_flight = static_cast<int>(settings.worker_concurrency);
         options.dispatcher.concurrency.maximum = static_cast<int>(settings.endpoint_concurrency);
-        options.dispatcher.concurrency.initial = std::min(options.dispatcher.concurrency.initial, options.dispatcher.concurrency.maximum);
+        options.dispatcher.concurrency.initial =
+            std::min(options.dispatcher.concurrency.initial, options.dispatcher.concurrency.maximum);
         options.dispatcher.schedule = domain::RetrySchedule(settings.retry_schedule);
         options.dispatcher.disable_after = settings.disable_endpoint_after;
         options.dispatcher.oldest_delivery = settings.max_delivery_age;
@@ -161,8 +167,10 @@ struct Service::Impl {
         if (!settings.has_role(Role::worker)) return;
         std::vector<workers::WorkerLoop*> loops;
         for (std::size_t i = 0; i < settings.worker_threads; ++i) {
-            auto& thread = *worker_threads.emplace_back(std::make_unique<WorkerThread>("worker-" + std::to_string(i)));
-            thread.worker = std::make_unique<workers::WorkerLoop>(thread.loop.executor(), worker_options(), guard, secret_box, clock, lease);
+            auto& thread =
+                *worker_threads.emplace_back(std::make_unique<WorkerThread>("worker-" + std::to_string(i)));
+            thread.worker = std::make_unique<workers::WorkerLoop>(thread.loop.executor(), worker_options(),
+                                                                  guard, secret_box, clock, lease);
             loops.push_back(thread.worker.get());
             auto* worker = thread.worker.get();
             thread.task = make_task("worker", thread.loop.executor(), [worker] { return worker->run(); });
@@ -172,7 +180,8 @@ struct Service::Impl {
         options.host = host_name();
         options.alone = settings.embedded();  // the lock on the data directory says so
         options.drain_limit = settings.request_timeout + flush_allowance;
-        owner = std::make_unique<workers::ShardOwner>(control->executor(), options, loops, shard_map, lease, clock, secret_box);
+        owner = std::make_unique<workers::ShardOwner>(control->executor(), options, loops, shard_map, lease,
+                                                      clock, secret_box);
         owner_task = make_task("shard owner", control->executor(), [this] { return owner->run(); });
         replay_pool = std::make_unique<store::Pool>(control->executor(), connect, 2);
         replay = std::make_unique<workers::ReplayRunner>(*replay_pool);
@@ -189,7 +198,8 @@ struct Service::Impl {
         options.database = connect;
         options.queue.messages = settings.ingest_queue_limit;
         options.key_lifetime = settings.idempotency_ttl;
-        batcher = std::make_unique<ingest::MessageBatcher>(ingest_loop->executor(), options, clock, *hand_over);
+        batcher =
+            std::make_unique<ingest::MessageBatcher>(ingest_loop->executor(), options, clock, *hand_over);
         hand_over_task = make_task("hand-over", ingest_loop->executor(), [this] { return hand_over->run(); });
         batcher_task = make_task("ingest", ingest_loop->executor(), [this] { return batcher->run(); });
     }
@@ -201,9 +211,10 @@ struct Service::Impl {
         options.reuse_port = settings.http_threads > 1;
         if (options.listen.port() != 0) http::ensure_port_is_free(options.listen);
         for (std::size_t i = 0; i < settings.http_threads; ++i) {
-            auto& http = *http_loops.emplace_back(std::make_unique<HttpLoop>("http-" + std::to_string(i), connect, guard));
-            http.context = std::make_unique<admin::Context>(
-                admin::Context{http.pool, clock, settings.jwt_secret, secret_box, http.checker, settings.request_timeout});
+            auto& http = *http_loops.emplace_back(
+                std::make_unique<HttpLoop>("http-" + std::to_string(i), connect, guard));
+            http.context = std::make_unique<admin::Context>(admin::Context{
+                http.pool, clock, settings.jwt_secret, secret_box, http.checker, settings.request_timeout});
             http.server = std::make_unique<http::Server>(options, make_router(*http.context));
             http.server->open(http.loop.executor());
             options.listen = http.server->local_endpoint();  // port 0 became a number: the same for all
@@ -215,10 +226,14 @@ struct Service::Impl {
     std::shared_ptr<const http::Router> make_router(admin::Context& context) {
         auto router = std::make_shared<http::Router>();
         router->add_translator(explain);
-        if (settings.has_role(Role::admin)) admin::add_routes(*router, context);
-        else admin::add_health_routes(*router, context);
+        if (settings.has_role(Role::admin))
+            admin::add_routes(*router, context);
+        else
+            admin::add_health_routes(*router, context);
         if (batcher) {
-            ingest::RouteContext route{*batcher, [&context](const http::Request& request) { return organization_of(context, request); }};
+            ingest::RouteContext route{*batcher, [&context](const http::Request& request) {
+                                           return organization_of(context, request);
+                                       }};
             ingest::add_routes(*router, std::move(route));
         }
         return router;
@@ -228,20 +243,25 @@ struct Service::Impl {
     static awaitable<OrganizationId> organization_of(admin::Context& context, const http::Request& request) {
         const auto principal = co_await admin::authenticate(context, request, {"message", true});
         if (principal.application)
-            throw http::Problem{403, "permission_denied", "An application's token can not send messages; use the organization's.", {}};
+            throw http::Problem{403,
+                                "permission_denied",
+                                "An application's token can not send messages; use the organization's.",
+                                {}};
         co_return principal.organization;
     }
 
     // ---- running
 
-    std::unique_ptr<Task> make_task(std::string name, asio::any_io_executor executor, std::function<awaitable<void>()> body) {
-        return std::make_unique<Task>(executor, std::move(body), [this, name = std::move(name)](std::exception_ptr failure) {
-            try {
-                std::rethrow_exception(failure);
-            } catch (const std::exception& error) {
-                fail(name + ": " + error.what());
-            }
-        });
+    std::unique_ptr<Task> make_task(std::string name, asio::any_io_executor executor,
+                                    std::function<awaitable<void>()> body) {
+        return std::make_unique<Task>(executor, std::move(body),
+                                      [this, name = std::move(name)](std::exception_ptr failure) {
+                                          try {
+                                              std::rethrow_exception(failure);
+                                          } catch (const std::exception& error) {
+                                              fail(name + ": " + error.what());
+                                          }
+                                      });
     }
     void keep(std::string name, asio::any_io_executor executor, std::function<awaitable<void>()> body) {
         background.push_back(make_task(std::move(name), executor, std::move(body)));
@@ -270,7 +290,9 @@ struct Service::Impl {
     void stop() {
         spdlog::info("stopping: finishing what is in flight");
         for (auto& http : http_loops)
-            asio::post(http->loop.executor(), [server = http->server.get(), grace = settings.shutdown_grace] { server->stop(grace); });
+            asio::post(http->loop.executor(), [server = http->server.get(), grace = settings.shutdown_grace] {
+                server->stop(grace);
+            });
         for (auto& http : http_loops) http->task->wait_for(settings.shutdown_grace + flush_allowance);
         for (auto& http : http_loops) http->task->stop();
         if (batcher_task) batcher_task->stop();
@@ -320,7 +342,9 @@ struct Service::Impl {
     bool unclean = false;
 };
 
-Service::Service(config::Settings settings) : impl_(std::make_unique<Impl>(std::move(settings))) { impl_->start(); }
+Service::Service(config::Settings settings) : impl_(std::make_unique<Impl>(std::move(settings))) {
+    impl_->start();
+}
 Service::~Service() = default;
 
 std::string Service::address() const {

@@ -6,7 +6,7 @@
 
 namespace posthorn::domain {
 
-// Which messages an endpoint gets. The same rule as the fan-out's SQL (sql/queries/ingest.sql); a test holds
+// Which messages an endpoint gets. The same rule as the fan-out's SQL (sql/queries/accept.sql); a test holds
 // both together.
 struct EndpointFilter {
     std::optional<std::vector<std::string>> event_types;  // nothing: all

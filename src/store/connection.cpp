@@ -1,12 +1,10 @@
 #include "store/connection.hpp"
 
-#include <libpq-fe.h>
-
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
-
+#include <libpq-fe.h>
 #include <unistd.h>
 
 namespace posthorn::store {
@@ -58,7 +56,8 @@ struct Connection::Impl {
         socket.assign(copy);
     }
 
-    // A deadline for the step that follows: past it the socket is cancelled and the connection counts as lost.
+    // A deadline for the step that follows: past it the socket is cancelled and the connection counts as
+    // lost.
     struct Guard {
         Impl& impl;
         Guard(Impl& owner, std::chrono::milliseconds limit) : impl(owner) {
@@ -130,8 +129,10 @@ struct Connection::Impl {
             if (result == nullptr) break;
             const auto status = PQresultStatus(result);
             if (status == PGRES_FATAL_ERROR || status == PGRES_BAD_RESPONSE) {
-                if (!failed) failed.reset(result);
-                else PQclear(result);
+                if (!failed)
+                    failed.reset(result);
+                else
+                    PQclear(result);
             } else {
                 last.reset(result);
             }
@@ -169,19 +170,25 @@ struct Connection::Impl {
         if (prepared.contains(statement.name)) co_return;
         const std::string name(statement.name), text(statement.sql);
         const auto oids = params.oids();
-        const bool sent = PQsendPrepare(pg, name.c_str(), text.c_str(), static_cast<int>(oids.size()), oids.data()) != 0;
+        const bool sent =
+            PQsendPrepare(pg, name.c_str(), text.c_str(), static_cast<int>(oids.size()), oids.data()) != 0;
         co_await collect(sent);
         prepared.insert(statement.name);
     }
 
     std::string session_settings() const {
-        std::string sql = fmt::format("SET statement_timeout = {}; SET synchronous_commit = {}; SET timezone = 'UTC'; "
-                                      "SET client_min_messages = warning; SET lock_timeout = 0; "
-                                      "SET idle_in_transaction_session_timeout = '60s'",
-                                      options.statement_timeout.count(), options.asynchronous_commit ? "off" : "on");
+        std::string sql = fmt::format(
+            "SET statement_timeout = {}; SET synchronous_commit = {}; SET timezone = 'UTC'; "
+            "SET client_min_messages = warning; SET lock_timeout = 0; "
+            "SET idle_in_transaction_session_timeout = '60s'",
+            options.statement_timeout.count(), options.asynchronous_commit ? "off" : "on");
         if (options.hot)
-            sql += "; SET plan_cache_mode = force_generic_plan; SET jit = off; SET enable_seqscan = off; "
-                   "SET enable_hashjoin = off; SET enable_mergejoin = off";
+            sql +=
+                "; SET plan_cache_mode = force_generic_plan; SET jit = off; SET enable_seqscan = off; "
+                "SET enable_hashjoin = off; SET enable_mergejoin = off";
+        else
+            sql += "; SET plan_cache_mode = force_custom_plan";  // optional filters: one plan does not fit
+                                                                 // all their values
         return sql;
     }
 };
@@ -189,12 +196,14 @@ struct Connection::Impl {
 Connection::Connection() = default;
 Connection::~Connection() = default;
 
-awaitable<std::unique_ptr<Connection>> Connection::open(asio::any_io_executor executor, ConnectOptions options) {
+awaitable<std::unique_ptr<Connection>> Connection::open(asio::any_io_executor executor,
+                                                        ConnectOptions options) {
     std::unique_ptr<Connection> connection(new Connection);
     connection->impl_ = std::make_unique<Impl>(executor);
     connection->impl_->options = std::move(options);
     co_await connection->impl_->connect();
-    co_await connection->run(fmt::format("SET application_name = '{}'", connection->impl_->options.application_name));
+    co_await connection->run(
+        fmt::format("SET application_name = '{}'", connection->impl_->options.application_name));
     co_await connection->run(connection->impl_->session_settings());
     co_return connection;
 }
@@ -204,8 +213,8 @@ awaitable<Rows> Connection::exec(const Statement& statement, Params params) {
     co_await impl_->prepare(statement, params);
     const std::string name(statement.name);
     const auto raw = params.raw();
-    const bool sent = PQsendQueryPrepared(impl_->pg, name.c_str(), static_cast<int>(params.size()), raw.values.data(),
-                                          raw.lengths.data(), raw.formats.data(), 1) != 0;
+    const bool sent = PQsendQueryPrepared(impl_->pg, name.c_str(), static_cast<int>(params.size()),
+                                          raw.values.data(), raw.lengths.data(), raw.formats.data(), 1) != 0;
     co_return co_await impl_->collect(sent);
 }
 

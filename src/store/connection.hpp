@@ -17,9 +17,12 @@ namespace posthorn::store {
 class DatabaseError : public std::runtime_error {
 public:
     DatabaseError(std::string sqlstate, const std::string& message, std::string constraint = {});
-    const std::string& sqlstate() const { return sqlstate_; }      // five characters; "08006" where the connection is gone
+    const std::string& sqlstate() const {
+        return sqlstate_;
+    }  // five characters; "08006" where the connection is gone
     const std::string& constraint() const { return constraint_; }  // the violated constraint's name, or empty
-    bool connection_lost() const;  // classes 08 and 57P0x, 53300: try again later, on a new connection. What was under way may or may not have happened.
+    bool connection_lost() const;  // classes 08 and 57P0x, 53300: try again later, on a new connection. What
+                                   // was under way may or may not have happened.
     bool is(std::string_view state) const { return sqlstate_ == state; }
 
 private:
@@ -34,27 +37,33 @@ inline constexpr std::string_view connection_failure = "08006";
 }  // namespace sqlstate
 
 struct ConnectOptions {
-    std::string conninfo;                 // a URL or key=value, as libpq takes it
+    std::string conninfo;  // a URL or key=value, as libpq takes it
     std::string application_name = "posthorn";
     std::chrono::milliseconds connect_timeout{5'000};
-    std::chrono::milliseconds statement_timeout{30'000};  // the server's; ours is a little longer and drops the connection
-    bool hot = false;                     // plans for the hot path: generic, no sequential scans, no hash or merge joins, no JIT
-    bool asynchronous_commit = false;     // for completion alone; otherwise synchronous_commit is set to on
+    std::chrono::milliseconds statement_timeout{
+        30'000};       // the server's; ours is a little longer and drops the connection
+    bool hot = false;  // plans for the hot path: generic, no sequential scans, no hash or merge joins, no JIT
+    bool asynchronous_commit = false;  // for completion alone; otherwise synchronous_commit is set to on
 };
 
 // One session, used by one coroutine at a time, on a single-threaded executor. libpq without blocking.
 class Connection {
 public:
-    static boost::asio::awaitable<std::unique_ptr<Connection>> open(boost::asio::any_io_executor executor, ConnectOptions options);
+    static boost::asio::awaitable<std::unique_ptr<Connection>> open(boost::asio::any_io_executor executor,
+                                                                    ConnectOptions options);
     ~Connection();
 
-    // Prepares the statement when it is first used here. Throws DatabaseError; after connection_lost() only destruction is left.
+    // Prepares the statement when it is first used here. Throws DatabaseError; after connection_lost() only
+    // destruction is left.
     boost::asio::awaitable<Rows> exec(const Statement& statement, Params params = {});
-    // Plain SQL without parameters, several statements allowed; the last one's rows (text format: migrations and SET only).
+    // Plain SQL without parameters, several statements allowed; the last one's rows (text format: migrations
+    // and SET only).
     boost::asio::awaitable<Rows> run(std::string sql);
 
     // Waits for a NOTIFY (after `LISTEN` by run()). Throws DatabaseError when the connection is lost.
-    struct Notification { std::string channel, payload; };
+    struct Notification {
+        std::string channel, payload;
+    };
     boost::asio::awaitable<Notification> next_notification();
 
     bool usable() const;
@@ -66,7 +75,8 @@ private:
     std::unique_ptr<Impl> impl_;
 };
 
-// A transaction, BEGIN to COMMIT, that is rolled back (by dropping the connection, if it must) when it is left early:
+// A transaction, BEGIN to COMMIT, that is rolled back (by dropping the connection, if it must) when it is
+// left early:
 //     co_await in_transaction(connection, [&]() -> awaitable<void> { ... });
 template <class Body>
 auto in_transaction(Connection& connection, Body body) -> decltype(body()) {
@@ -89,7 +99,8 @@ auto in_transaction(Connection& connection, Body body) -> decltype(body()) {
     std::rethrow_exception(failure);
 }
 
-// Connections of one loop, opened when needed, at most `limit`; who finds none waits his turn (at most 5 s: DatabaseError 53300).
+// Connections of one loop, opened when needed, at most `limit`; who finds none waits his turn (at most 5 s:
+// DatabaseError 53300).
 class Pool {
 public:
     Pool(boost::asio::any_io_executor executor, ConnectOptions options, std::size_t limit);

@@ -5,8 +5,8 @@
 
 namespace posthorn::store {
 
-// Wall time that follows the database's clock and runs on this process's monotonic one in between: a jump of this machine's wall
-// clock is not seen (I13). Any thread.
+// Wall time that follows the database's clock and runs on this process's monotonic one in between: a jump of
+// this machine's wall clock is not seen (I13). Any thread.
 class DatabaseClock final : public Clock {
 public:
     DatabaseClock() { follow(RealClock().system_now(), std::chrono::steady_clock::now()); }
@@ -17,7 +17,8 @@ public:
     }
     SteadyTime steady_now() const override { return std::chrono::steady_clock::now(); }
     SystemTime system_now() const override {
-        return SystemTime(std::chrono::microseconds(microseconds(steady_now()) + offset_.load(std::memory_order_relaxed)));
+        return SystemTime(
+            std::chrono::microseconds(microseconds(steady_now()) + offset_.load(std::memory_order_relaxed)));
     }
 
 private:

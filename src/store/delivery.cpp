@@ -16,24 +16,28 @@ std::vector<DeliveryRow> read_delivery_rows(const Rows& rows) {
     std::vector<DeliveryRow> list;
     list.reserve(static_cast<std::size_t>(rows.size()));
     for (int row = 0; row < rows.size(); ++row)
-        list.push_back({rows.get<ApplicationId>(row, 0), rows.get<EndpointId>(row, 1), rows.get<MessageId>(row, 2),
-                        rows.get<std::int16_t>(row, 3), rows.get<bool>(row, 4), rows.get<std::int64_t>(row, 5),
+        list.push_back({rows.get<ApplicationId>(row, 0), rows.get<EndpointId>(row, 1),
+                        rows.get<MessageId>(row, 2), rows.get<std::int16_t>(row, 3), rows.get<bool>(row, 4),
+                        rows.get<std::int64_t>(row, 5),
                         std::chrono::microseconds(rows.get<std::int64_t>(row, 6))});
     return list;
 }
 
 }  // namespace
 
-awaitable<std::vector<BackloggedEndpoint>> list_backlogged_endpoints(Connection& connection, std::vector<int> shards) {
+awaitable<std::vector<BackloggedEndpoint>> list_backlogged_endpoints(Connection& connection,
+                                                                     std::vector<int> shards) {
     const std::vector<std::int16_t> wanted(shards.begin(), shards.end());
     const auto rows = co_await connection.exec(sql::list_backlogged_endpoints, Params::of(wanted));
     std::vector<BackloggedEndpoint> list;
     list.reserve(static_cast<std::size_t>(rows.size()));
-    for (int row = 0; row < rows.size(); ++row) list.push_back({rows.get<std::int16_t>(row, 0), rows.get<EndpointId>(row, 1)});
+    for (int row = 0; row < rows.size(); ++row)
+        list.push_back({rows.get<std::int16_t>(row, 0), rows.get<EndpointId>(row, 1)});
     co_return list;
 }
 
-awaitable<std::vector<DeliveryRow>> probe_endpoints(Connection& connection, std::vector<ProbeTarget> targets) {
+awaitable<std::vector<DeliveryRow>> probe_endpoints(Connection& connection,
+                                                    std::vector<ProbeTarget> targets) {
     std::vector<std::int16_t> shards;
     std::vector<EndpointId> endpoints;
     std::vector<std::int32_t> counts;
@@ -48,24 +52,29 @@ awaitable<std::vector<DeliveryRow>> probe_endpoints(Connection& connection, std:
         co_await connection.exec(sql::probe_endpoints, Params::of(shards, endpoints, counts, watermarks)));
 }
 
-awaitable<std::vector<DeliveryRow>> probe_ordered_endpoints(Connection& connection, std::vector<EndpointId> endpoints) {
+awaitable<std::vector<DeliveryRow>> probe_ordered_endpoints(Connection& connection,
+                                                            std::vector<EndpointId> endpoints) {
     std::vector<std::int16_t> shards;
     for (const auto endpoint : endpoints) shards.push_back(small(domain::shard_of(endpoint)));
-    co_return read_delivery_rows(co_await connection.exec(sql::probe_ordered_endpoints, Params::of(shards, endpoints)));
+    co_return read_delivery_rows(
+        co_await connection.exec(sql::probe_ordered_endpoints, Params::of(shards, endpoints)));
 }
 
-awaitable<std::vector<PayloadRow>> load_payloads(Connection& connection, std::vector<ApplicationId> applications,
+awaitable<std::vector<PayloadRow>> load_payloads(Connection& connection,
+                                                 std::vector<ApplicationId> applications,
                                                  std::vector<MessageId> messages) {
     const auto rows = co_await connection.exec(sql::load_payloads, Params::of(applications, messages));
     std::vector<PayloadRow> list;
     for (int row = 0; row < rows.size(); ++row) {
         auto payload = rows.get<std::optional<std::string>>(row, 1);
-        list.push_back({rows.get<MessageId>(row, 0), payload ? std::make_shared<const std::string>(*std::move(payload)) : nullptr});
+        list.push_back({rows.get<MessageId>(row, 0),
+                        payload ? std::make_shared<const std::string>(*std::move(payload)) : nullptr});
     }
     co_return list;
 }
 
-awaitable<std::vector<EndpointRow>> load_endpoints(Connection& connection, std::vector<EndpointId> endpoints) {
+awaitable<std::vector<EndpointRow>> load_endpoints(Connection& connection,
+                                                   std::vector<EndpointId> endpoints) {
     const auto rows = co_await connection.exec(sql::load_endpoints, Params::of(endpoints));
     std::vector<EndpointRow> list;
     for (int row = 0; row < rows.size(); ++row) {
@@ -116,12 +125,21 @@ struct OutcomeColumns {
         run_id.push_back(outcome.run_id);
         attempt.push_back(small(outcome.attempt));
         verdict.push_back(static_cast<std::int16_t>(outcome.verdict));
-        reason.push_back(outcome.reason ? std::optional(static_cast<std::int16_t>(*outcome.reason)) : std::nullopt);
+        reason.push_back(outcome.reason ? std::optional(static_cast<std::int16_t>(*outcome.reason))
+                                        : std::nullopt);
         delay_ms.push_back(outcome.delay.count());
     }
     void add_to(Params& params) const {
-        params.add(shard).add(epoch).add(application).add(endpoint).add(message).add(run_id).add(attempt).add(verdict).add(reason).add(
-            delay_ms);
+        params.add(shard)
+            .add(epoch)
+            .add(application)
+            .add(endpoint)
+            .add(message)
+            .add(run_id)
+            .add(attempt)
+            .add(verdict)
+            .add(reason)
+            .add(delay_ms);
     }
 };
 
@@ -155,14 +173,26 @@ struct LogColumns {
         response.push_back(Bytes{record.response});
     }
     void add_to(Params& params) const {
-        params.add(application).add(message).add(id).add(endpoint).add(run_id).add(attempt).add(manual).add(succeeded).add(status).add(
-            failure).add(duration_ms).add(url).add(response);
+        params.add(application)
+            .add(message)
+            .add(id)
+            .add(endpoint)
+            .add(run_id)
+            .add(attempt)
+            .add(manual)
+            .add(succeeded)
+            .add(status)
+            .add(failure)
+            .add(duration_ms)
+            .add(url)
+            .add(response);
     }
 };
 
 }  // namespace
 
-awaitable<std::vector<Completion>> complete_deliveries(Connection& connection, const std::vector<Outcome>& outcomes) {
+awaitable<std::vector<Completion>> complete_deliveries(Connection& connection,
+                                                       const std::vector<Outcome>& outcomes) {
     OutcomeColumns columns;
     LogColumns log;
     for (const auto& outcome : outcomes) {
@@ -195,14 +225,15 @@ awaitable<std::vector<int>> held_shards(Connection& connection, std::vector<Held
     co_return list;
 }
 
-awaitable<std::int64_t> end_deliveries_of_endpoint(Connection& connection, HeldShard shard, ApplicationId application,
-                                                   EndpointId endpoint, std::optional<domain::DeadLetterReason> reason,
+awaitable<std::int64_t> end_deliveries_of_endpoint(Connection& connection, HeldShard shard,
+                                                   ApplicationId application, EndpointId endpoint,
+                                                   std::optional<domain::DeadLetterReason> reason,
                                                    std::vector<MessageId> except, int limit) {
     std::optional<std::int16_t> number;
     if (reason) number = static_cast<std::int16_t>(*reason);
     const auto rows = co_await connection.exec(
-        sql::end_deliveries_of_endpoint,
-        Params::of(small(shard.shard), shard.epoch, application, endpoint, number, except, std::int64_t{limit}));
+        sql::end_deliveries_of_endpoint, Params::of(small(shard.shard), shard.epoch, application, endpoint,
+                                                    number, except, std::int64_t{limit}));
     co_return rows.get<std::int64_t>(0, 0);
 }
 
@@ -219,7 +250,8 @@ awaitable<bool> disable_endpoint(Connection& connection, EndpointId endpoint, st
     std::optional<double> seconds;
     if (failing_for) seconds = static_cast<double>(failing_for->count());
     co_return co_await in_transaction(connection, [&]() -> awaitable<bool> {
-        const auto rows = co_await connection.exec(sql::disable_endpoint, Params::of(endpoint, reason, seconds));
+        const auto rows =
+            co_await connection.exec(sql::disable_endpoint, Params::of(endpoint, reason, seconds));
         if (rows.empty()) co_return false;
         co_await record_endpoint_changes(connection, {endpoint});
         co_return true;

@@ -27,14 +27,15 @@ struct DeliveryRow {
     int attempt = 1;
     bool manual = false;
     std::int64_t run_id = 0;
-    std::chrono::microseconds due_in{0};  // from the statement's moment, by the database's clock; negative: overdue
+    std::chrono::microseconds due_in{
+        0};  // from the statement's moment, by the database's clock; negative: overdue
 };
 
 struct ProbeTarget {
     int shard = 0;
     EndpointId endpoint;
-    int count = 0;              // rows at most
-    SystemTime watermark{};     // no row is due before it
+    int count = 0;           // rows at most
+    SystemTime watermark{};  // no row is due before it
 };
 
 struct EndpointRow {
@@ -44,8 +45,8 @@ struct EndpointRow {
     std::int64_t version = 0;
     std::string url;
     bool disabled = false;
-    bool deleted = false;       // the endpoint or its application
-    int rate_limit = 0;         // requests a second; 0: none
+    bool deleted = false;  // the endpoint or its application
+    int rate_limit = 0;    // requests a second; 0: none
     std::optional<std::string> sealed_headers;
     bool http2 = false;
     bool ordered = false;
@@ -61,14 +62,20 @@ struct AttemptRecord {
     AttemptId id;
     bool succeeded = false;
     int status = 0;
-    int failure = 0;            // egress::Failure
+    int failure = 0;  // egress::Failure
     std::chrono::milliseconds duration{0};
     std::string url;
     std::string response;
 };
 
 struct Outcome {
-    enum class Verdict : std::int16_t { delivered = 0, retry = 1, dead_letter = 2, cancelled = 3, logged_only = 4 };
+    enum class Verdict : std::int16_t {
+        delivered = 0,
+        retry = 1,
+        dead_letter = 2,
+        cancelled = 3,
+        logged_only = 4
+    };
 
     HeldShard shard;
     ApplicationId application;
@@ -85,35 +92,45 @@ struct Outcome {
 
 // What became of an outcome, by its place in the batch.
 struct Completion {
-    bool applied = false;                 // false: no such run and attempt any more, or the shard is another's
+    bool applied = false;  // false: no such run and attempt any more, or the shard is another's
     std::chrono::microseconds due_in{0};  // of a retry
 };
 
-boost::asio::awaitable<std::vector<BackloggedEndpoint>> list_backlogged_endpoints(Connection& connection, std::vector<int> shards);
-boost::asio::awaitable<std::vector<DeliveryRow>> probe_endpoints(Connection& connection, std::vector<ProbeTarget> targets);
-boost::asio::awaitable<std::vector<DeliveryRow>> probe_ordered_endpoints(Connection& connection, std::vector<EndpointId> endpoints);
+boost::asio::awaitable<std::vector<BackloggedEndpoint>> list_backlogged_endpoints(Connection& connection,
+                                                                                  std::vector<int> shards);
+boost::asio::awaitable<std::vector<DeliveryRow>> probe_endpoints(Connection& connection,
+                                                                 std::vector<ProbeTarget> targets);
+boost::asio::awaitable<std::vector<DeliveryRow>> probe_ordered_endpoints(Connection& connection,
+                                                                         std::vector<EndpointId> endpoints);
 
 struct PayloadRow {
     MessageId message;
     std::shared_ptr<const std::string> payload;  // null: expunged
 };
-boost::asio::awaitable<std::vector<PayloadRow>> load_payloads(Connection& connection, std::vector<ApplicationId> applications,
+boost::asio::awaitable<std::vector<PayloadRow>> load_payloads(Connection& connection,
+                                                              std::vector<ApplicationId> applications,
                                                               std::vector<MessageId> messages);
-boost::asio::awaitable<std::vector<EndpointRow>> load_endpoints(Connection& connection, std::vector<EndpointId> endpoints);
+boost::asio::awaitable<std::vector<EndpointRow>> load_endpoints(Connection& connection,
+                                                                std::vector<EndpointId> endpoints);
 
-boost::asio::awaitable<std::vector<Completion>> complete_deliveries(Connection& connection, const std::vector<Outcome>& outcomes);
+boost::asio::awaitable<std::vector<Completion>> complete_deliveries(Connection& connection,
+                                                                    const std::vector<Outcome>& outcomes);
 
 // Which of them are still at that epoch.
 boost::asio::awaitable<std::vector<int>> held_shards(Connection& connection, std::vector<HeldShard> held);
 
-// reason: of the dead letters; nothing: cancelled. `except`: being attempted. Returns how many ended, at most `limit`.
-boost::asio::awaitable<std::int64_t> end_deliveries_of_endpoint(Connection& connection, HeldShard shard, ApplicationId application,
-                                                                EndpointId endpoint, std::optional<domain::DeadLetterReason> reason,
-                                                                std::vector<MessageId> except, int limit);
+// reason: of the dead letters; nothing: cancelled. `except`: being attempted. Returns how many ended, at most
+// `limit`.
+boost::asio::awaitable<std::int64_t> end_deliveries_of_endpoint(
+    Connection& connection, HeldShard shard, ApplicationId application, EndpointId endpoint,
+    std::optional<domain::DeadLetterReason> reason, std::vector<MessageId> except, int limit);
 
-boost::asio::awaitable<void> mark_endpoints_failing(Connection& connection, std::vector<EndpointId> endpoints);
-boost::asio::awaitable<void> mark_endpoints_recovered(Connection& connection, std::vector<EndpointId> endpoints);
-// reason: "gone" or "failing". failing_for: only if it has been failing for at least that long. False if nothing was changed.
+boost::asio::awaitable<void> mark_endpoints_failing(Connection& connection,
+                                                    std::vector<EndpointId> endpoints);
+boost::asio::awaitable<void> mark_endpoints_recovered(Connection& connection,
+                                                      std::vector<EndpointId> endpoints);
+// reason: "gone" or "failing". failing_for: only if it has been failing for at least that long. False if
+// nothing was changed.
 boost::asio::awaitable<bool> disable_endpoint(Connection& connection, EndpointId endpoint, std::string reason,
                                               std::optional<std::chrono::seconds> failing_for);
 

@@ -2,7 +2,6 @@
 
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
-
 #include <map>
 
 #include "store/lease.hpp"
@@ -42,7 +41,8 @@ bool all_acknowledged(const Rows& rows, StillOwners& owners) {
         if (!owner || rows.get<bool>(row, 3)) continue;
         const auto counter = rows.get<std::optional<std::int64_t>>(row, 2);
         if (counter && !owners.is_dead(*owner, *counter)) return false;
-        if (!counter && !owners.is_dead(*owner, -1)) return false;  // it took itself off the list: give it its lease's time
+        if (!counter && !owners.is_dead(*owner, -1))
+            return false;  // it took itself off the list: give it its lease's time
     }
     return true;
 }

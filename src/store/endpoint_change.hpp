@@ -7,13 +7,16 @@
 
 namespace posthorn::store {
 
-// Invariant I6. Whatever changes an endpoint (update, disable, delete, secret, headers, or its application) calls
-// record_endpoint_changes in the same transaction; it raises the endpoints' versions and notifies the owners at commit.
-boost::asio::awaitable<void> record_endpoint_changes(Connection& connection, std::vector<EndpointId> endpoints);
+// Invariant I6. Whatever changes an endpoint (update, disable, delete, secret, headers, or its application)
+// calls record_endpoint_changes in the same transaction; it raises the endpoints' versions and notifies the
+// owners at commit.
+boost::asio::awaitable<void> record_endpoint_changes(Connection& connection,
+                                                     std::vector<EndpointId> endpoints);
 
-// After the commit, before the answer to a disable or delete: returns when every current (owner, epoch) of the
-// endpoints' shards has acknowledged the change, has no owner, or its owner's counter stood still for longer than a lease on our
-// own monotonic clock. Takes a round trip or two with healthy owners, never more than about 6 s.
+// After the commit, before the answer to a disable or delete: returns when every current (owner, epoch) of
+// the endpoints' shards has acknowledged the change, has no owner, or its owner's counter stood still for
+// longer than a lease on our own monotonic clock. Takes a round trip or two with healthy owners, never more
+// than about 6 s.
 boost::asio::awaitable<void> await_acknowledged(Pool& pool, std::vector<EndpointId> endpoints);
 
 }  // namespace posthorn::store

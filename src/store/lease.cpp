@@ -48,12 +48,13 @@ awaitable<std::vector<LeaseRow>> read_leases(Connection& connection) {
     const auto rows = co_await connection.exec(sql::read_leases);
     std::vector<LeaseRow> list;
     for (int row = 0; row < rows.size(); ++row)
-        list.push_back({rows.get<std::int16_t>(row, 0), rows.get<std::int64_t>(row, 1), rows.get<std::optional<ProcessId>>(row, 2)});
+        list.push_back({rows.get<std::int16_t>(row, 0), rows.get<std::int64_t>(row, 1),
+                        rows.get<std::optional<ProcessId>>(row, 2)});
     co_return list;
 }
 
-awaitable<std::vector<HeldShard>> take_shards(Connection& connection, ProcessId id, std::vector<HeldShard> seen,
-                                             std::vector<DeadOwner> dead) {
+awaitable<std::vector<HeldShard>> take_shards(Connection& connection, ProcessId id,
+                                              std::vector<HeldShard> seen, std::vector<DeadOwner> dead) {
     const ShardColumns columns(seen);
     std::vector<ProcessId> owners;
     std::vector<std::int64_t> counters;
@@ -61,10 +62,11 @@ awaitable<std::vector<HeldShard>> take_shards(Connection& connection, ProcessId 
         owners.push_back(owner.id);
         counters.push_back(owner.counter);
     }
-    const auto rows =
-        co_await connection.exec(sql::take_shards, Params::of(id, columns.shards, columns.epochs, owners, counters));
+    const auto rows = co_await connection.exec(
+        sql::take_shards, Params::of(id, columns.shards, columns.epochs, owners, counters));
     std::vector<HeldShard> taken;
-    for (int row = 0; row < rows.size(); ++row) taken.push_back({rows.get<std::int16_t>(row, 0), rows.get<std::int64_t>(row, 1)});
+    for (int row = 0; row < rows.size(); ++row)
+        taken.push_back({rows.get<std::int16_t>(row, 0), rows.get<std::int64_t>(row, 1)});
     co_return taken;
 }
 
@@ -82,16 +84,20 @@ awaitable<SystemTime> database_time(Connection& connection) {
     co_return rows.get<SystemTime>(0, 0);
 }
 
-awaitable<std::vector<EndpointChange>> unacknowledged_changes(Connection& connection, std::vector<HeldShard> held) {
+awaitable<std::vector<EndpointChange>> unacknowledged_changes(Connection& connection,
+                                                              std::vector<HeldShard> held) {
     const ShardColumns columns(held);
-    const auto rows = co_await connection.exec(sql::unacknowledged_changes, Params::of(columns.shards, columns.epochs));
+    const auto rows =
+        co_await connection.exec(sql::unacknowledged_changes, Params::of(columns.shards, columns.epochs));
     std::vector<EndpointChange> list;
     for (int row = 0; row < rows.size(); ++row)
-        list.push_back({rows.get<EndpointId>(row, 0), rows.get<std::int16_t>(row, 1), rows.get<std::int64_t>(row, 2)});
+        list.push_back(
+            {rows.get<EndpointId>(row, 0), rows.get<std::int16_t>(row, 1), rows.get<std::int64_t>(row, 2)});
     co_return list;
 }
 
-awaitable<void> acknowledge_changes(Connection& connection, std::vector<EndpointChange> changes, std::vector<HeldShard> held) {
+awaitable<void> acknowledge_changes(Connection& connection, std::vector<EndpointChange> changes,
+                                    std::vector<HeldShard> held) {
     std::map<int, std::int64_t> epochs;
     for (const auto& one : held) epochs[one.shard] = one.epoch;
     std::vector<EndpointId> ids;
@@ -103,7 +109,8 @@ awaitable<void> acknowledge_changes(Connection& connection, std::vector<Endpoint
         versions.push_back(change.version);
         at_epochs.push_back(epoch->second);
     }
-    if (!ids.empty()) co_await connection.exec(sql::acknowledge_changes, Params::of(ids, versions, at_epochs));
+    if (!ids.empty())
+        co_await connection.exec(sql::acknowledge_changes, Params::of(ids, versions, at_epochs));
 }
 
 }  // namespace posthorn::store

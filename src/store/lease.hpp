@@ -13,7 +13,8 @@ namespace posthorn::store {
 
 inline constexpr int shard_count = 64;
 
-// A process renews this often; a lease lasts this long after the renewal that last moved the counter, on the judge's own clock.
+// A process renews this often; a lease lasts this long after the renewal that last moved the counter, on the
+// judge's own clock.
 inline constexpr std::chrono::milliseconds renewal_interval{1'000};
 inline constexpr std::chrono::milliseconds lease_duration{4'000};
 // The owner counts from before its renewal was sent, and stops this much earlier.
@@ -36,7 +37,8 @@ struct HeldShard {
     auto operator<=>(const HeldShard&) const = default;
 };
 
-boost::asio::awaitable<void> register_process(Connection& connection, ProcessId id, bool worker, std::string host);
+boost::asio::awaitable<void> register_process(Connection& connection, ProcessId id, bool worker,
+                                              std::string host);
 // False if the row is gone (cleaned up as dead): the process must register again and has lost its shards.
 boost::asio::awaitable<bool> renew_process(Connection& connection, ProcessId id);
 boost::asio::awaitable<void> unregister_process(Connection& connection, ProcessId id);
@@ -49,12 +51,14 @@ struct DeadOwner {
 
     auto operator<=>(const DeadOwner&) const = default;
 };
-// Takes those whose epoch is still the given one and that have no owner, or one of `dead` that still stands still; at the next
-// epoch. Returns what was taken.
-boost::asio::awaitable<std::vector<HeldShard>> take_shards(Connection& connection, ProcessId id, std::vector<HeldShard> seen,
+// Takes those whose epoch is still the given one and that have no owner, or one of `dead` that still stands
+// still; at the next epoch. Returns what was taken.
+boost::asio::awaitable<std::vector<HeldShard>> take_shards(Connection& connection, ProcessId id,
+                                                           std::vector<HeldShard> seen,
                                                            std::vector<DeadOwner> dead);
 boost::asio::awaitable<void> forget_other_processes(Connection& connection, ProcessId id);
-boost::asio::awaitable<void> release_shards(Connection& connection, ProcessId id, std::vector<HeldShard> held);
+boost::asio::awaitable<void> release_shards(Connection& connection, ProcessId id,
+                                            std::vector<HeldShard> held);
 boost::asio::awaitable<SystemTime> database_time(Connection& connection);
 
 struct EndpointChange {
@@ -62,7 +66,9 @@ struct EndpointChange {
     int shard = 0;
     std::int64_t version = 0;
 };
-boost::asio::awaitable<std::vector<EndpointChange>> unacknowledged_changes(Connection& connection, std::vector<HeldShard> held);
-boost::asio::awaitable<void> acknowledge_changes(Connection& connection, std::vector<EndpointChange> changes, std::vector<HeldShard> held);
+boost::asio::awaitable<std::vector<EndpointChange>> unacknowledged_changes(Connection& connection,
+                                                                           std::vector<HeldShard> held);
+boost::asio::awaitable<void> acknowledge_changes(Connection& connection, std::vector<EndpointChange> changes,
+                                                 std::vector<HeldShard> held);
 
 }  // namespace posthorn::store

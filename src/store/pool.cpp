@@ -1,7 +1,6 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
-
 #include <deque>
 
 #include "store/connection.hpp"
@@ -30,8 +29,10 @@ struct Pool::Impl {
         waiting.pop_front();
     }
     void give_back(std::unique_ptr<Connection> connection) {
-        if (connection && connection->usable() && !connection->in_transaction()) idle.push_back(std::move(connection));
-        else --open;
+        if (connection && connection->usable() && !connection->in_transaction())
+            idle.push_back(std::move(connection));
+        else
+            --open;
         wake_one();
     }
 };
@@ -41,7 +42,8 @@ Pool::Pool(asio::any_io_executor executor, ConnectOptions options, std::size_t l
 Pool::~Pool() = default;
 asio::any_io_executor Pool::executor() const { return impl_->executor; }
 
-Pool::Lease::Lease(Pool& pool, std::unique_ptr<Connection> connection) : pool_(&pool), connection_(std::move(connection)) {}
+Pool::Lease::Lease(Pool& pool, std::unique_ptr<Connection> connection)
+    : pool_(&pool), connection_(std::move(connection)) {}
 Pool::Lease::Lease(Lease&&) noexcept = default;
 Pool::Lease::~Lease() {
     if (connection_) pool_->impl_->give_back(std::move(connection_));

@@ -3,7 +3,8 @@
 
 namespace posthorn::store {
 
-// A named SQL statement of sql/queries/. The name is the prepared statement's and the label in logs and metrics.
+// A named SQL statement of sql/queries/. The name is the prepared statement's and the label in logs and
+// metrics.
 struct Statement {
     std::string_view name;
     std::string_view sql;

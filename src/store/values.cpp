@@ -1,10 +1,9 @@
 #include "store/values.hpp"
 
-#include <libpq-fe.h>
-
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <libpq-fe.h>
 #include <memory>
 #include <stdexcept>
 
@@ -29,10 +28,12 @@ void put(std::string& out, Integer value) {
 
 template <class Integer>
 Integer take(std::string_view bytes, std::size_t at = 0) {
-    if (bytes.size() < at + sizeof(Integer)) throw std::logic_error("a database value is shorter than its type");
+    if (bytes.size() < at + sizeof(Integer))
+        throw std::logic_error("a database value is shorter than its type");
     std::make_unsigned_t<Integer> value = 0;
     for (std::size_t i = 0; i < sizeof(Integer); ++i)
-        value = static_cast<std::make_unsigned_t<Integer>>((value << 8) | static_cast<unsigned char>(bytes[at + i]));
+        value = static_cast<std::make_unsigned_t<Integer>>((value << 8) |
+                                                           static_cast<unsigned char>(bytes[at + i]));
     return static_cast<Integer>(value);
 }
 
@@ -79,7 +80,9 @@ struct Wire<Bytes> {
 template <>
 struct Wire<Json> {
     static constexpr std::uint32_t oid = 3802, array_oid = 3807;
-    static void write(std::string& out, Json value) { (out += '\1') += value.text; }  // jsonb's version number, 1
+    static void write(std::string& out, Json value) {
+        (out += '\1') += value.text;
+    }  // jsonb's version number, 1
 };
 template <>
 struct Wire<Uuid> {
@@ -117,15 +120,17 @@ void Params::begin(std::uint32_t oid) {
     oids_.push_back(oid);
     fields_.push_back({buffer_.size(), -1});
 }
-void Params::end() { fields_.back().length = static_cast<std::int64_t>(buffer_.size() - fields_.back().offset); }
+void Params::end() {
+    fields_.back().length = static_cast<std::int64_t>(buffer_.size() - fields_.back().offset);
+}
 
-#define POSTHORN_ADD(Type)                     \
-    Params& Params::add(Type value) {          \
-        using T = std::decay_t<Type>;          \
-        begin(Wire<T>::oid);                   \
-        Wire<T>::write(buffer_, value);        \
-        end();                                 \
-        return *this;                          \
+#define POSTHORN_ADD(Type)              \
+    Params& Params::add(Type value) {   \
+        using T = std::decay_t<Type>;   \
+        begin(Wire<T>::oid);            \
+        Wire<T>::write(buffer_, value); \
+        end();                          \
+        return *this;                   \
     }
 POSTHORN_ADD(bool)
 POSTHORN_ADD(std::int16_t)
@@ -151,7 +156,8 @@ Params& Params::add_null() {
     return *this;
 }
 
-// Array format: dimensions, has-null flag, element OID, then length and lower bound, then each element with its length.
+// Array format: dimensions, has-null flag, element OID, then length and lower bound, then each element with
+// its length.
 template <class T>
 Params& Params::add_array(std::span<const T> values) {
     using E = typename Element<T>::type;
@@ -199,7 +205,8 @@ Params::Raw Params::raw() const {
 }
 
 Rows::Rows(void* pg_result) : result_(pg_result), count_(PQntuples(static_cast<PGresult*>(pg_result))) {}
-Rows::Rows(Rows&& other) noexcept : result_(std::exchange(other.result_, nullptr)), count_(std::exchange(other.count_, 0)) {}
+Rows::Rows(Rows&& other) noexcept
+    : result_(std::exchange(other.result_, nullptr)), count_(std::exchange(other.count_, 0)) {}
 Rows& Rows::operator=(Rows&& other) noexcept {
     std::swap(result_, other.result_);
     std::swap(count_, other.count_);
@@ -214,8 +221,10 @@ std::int64_t Rows::affected() const {
 
 std::string_view Rows::raw(int row, int column, bool& null) const {
     auto* result = static_cast<PGresult*>(result_);
-    if (row >= count_ || column >= PQnfields(result)) throw std::logic_error("a database column was asked for that the result lacks");
-    if (PQfformat(result, column) != 1) throw std::logic_error("a database value is not in the binary format");
+    if (row >= count_ || column >= PQnfields(result))
+        throw std::logic_error("a database column was asked for that the result lacks");
+    if (PQfformat(result, column) != 1)
+        throw std::logic_error("a database value is not in the binary format");
     null = PQgetisnull(result, row, column) != 0;
     return {PQgetvalue(result, row, column), static_cast<std::size_t>(PQgetlength(result, row, column))};
 }
@@ -225,7 +234,8 @@ namespace {
 
 void require_oid(std::uint32_t found, std::initializer_list<std::uint32_t> wanted, int column) {
     if (std::find(wanted.begin(), wanted.end(), found) == wanted.end())
-        throw std::logic_error(fmt::format("database column {} has type {} and is read as another", column, found));
+        throw std::logic_error(
+            fmt::format("database column {} has type {} and is read as another", column, found));
 }
 
 template <class T>
@@ -292,8 +302,10 @@ struct Reader<SystemTime> {
 template <class E>
 struct Reader<std::vector<E>> {
     static std::vector<E> read(std::string_view bytes, std::uint32_t oid, int column) {
-        if constexpr (std::is_same_v<E, std::string>) require_oid(oid, {Wire<E>::array_oid, Wire<Bytes>::array_oid}, column);
-        else require_oid(oid, {Wire<E>::array_oid}, column);
+        if constexpr (std::is_same_v<E, std::string>)
+            require_oid(oid, {Wire<E>::array_oid, Wire<Bytes>::array_oid}, column);
+        else
+            require_oid(oid, {Wire<E>::array_oid}, column);
         std::vector<E> list;
         if (take<std::int32_t>(bytes) == 0) return list;
         const auto element_oid = static_cast<std::uint32_t>(take<std::int32_t>(bytes, 8));
@@ -303,7 +315,8 @@ struct Reader<std::vector<E>> {
             const auto length = take<std::int32_t>(bytes, at);
             if (length < 0) throw std::logic_error("a database array holds a null");
             at += 4;
-            list.push_back(Reader<E>::read(bytes.substr(at, static_cast<std::size_t>(length)), element_oid, column));
+            list.push_back(
+                Reader<E>::read(bytes.substr(at, static_cast<std::size_t>(length)), element_oid, column));
             at += static_cast<std::size_t>(length);
         }
         return list;
@@ -329,15 +342,15 @@ T Rows::get(int row, int column) const {
     }
 }
 
-#define POSTHORN_ARRAY(T)                                                   \
-    template Params& Params::add_array(std::span<const T>);                 \
+#define POSTHORN_ARRAY(T)                                   \
+    template Params& Params::add_array(std::span<const T>); \
     template Params& Params::add_array(std::span<const std::optional<T>>);
-#define POSTHORN_SCALAR(T)                              \
-    template Params& Params::add_null<T>();             \
-    template T Rows::get<T>(int, int) const;            \
+#define POSTHORN_SCALAR(T)                   \
+    template Params& Params::add_null<T>();  \
+    template T Rows::get<T>(int, int) const; \
     template std::optional<T> Rows::get<std::optional<T>>(int, int) const;
-#define POSTHORN_LIST(T)                                                   \
-    template std::vector<T> Rows::get<std::vector<T>>(int, int) const;     \
+#define POSTHORN_LIST(T)                                               \
+    template std::vector<T> Rows::get<std::vector<T>>(int, int) const; \
     template std::optional<std::vector<T>> Rows::get<std::optional<std::vector<T>>>(int, int) const;
 #define POSTHORN_ID(Tag) POSTHORN_ARRAY(Id<Tag>) POSTHORN_SCALAR(Id<Tag>) POSTHORN_LIST(Id<Tag>)
 

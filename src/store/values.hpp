@@ -9,8 +9,9 @@
 
 #include "base/id.hpp"
 
-// What crosses to and from PostgreSQL, always in the binary format, so that payloads are neither escaped nor copied twice and
-// numbers are never parsed. Types carry their own OIDs (src/include/catalog/pg_type.dat): a statement needs no casts to be prepared.
+// What crosses to and from PostgreSQL, always in the binary format, so that payloads are neither escaped nor
+// copied twice and numbers are never parsed. Types carry their own OIDs (src/include/catalog/pg_type.dat): a
+// statement needs no casts to be prepared.
 namespace posthorn::store {
 
 struct Bytes {
@@ -43,16 +44,21 @@ public:
     Params& add(const Uuid& value);
     Params& add(SystemTime value);  // timestamptz
     template <class Tag>
-    Params& add(const Id<Tag>& value) { return add(value.value); }
+    Params& add(const Id<Tag>& value) {
+        return add(value.value);
+    }
     template <class T>
     Params& add(const std::optional<T>& value) {
         if (value) return add(*value);
         return add_null<T>();
     }
 
-    // Arrays: bool[], int2[], int4[], int8[], text[], bytea[], uuid[], timestamptz[]; elements may be optional.
+    // Arrays: bool[], int2[], int4[], int8[], text[], bytea[], uuid[], timestamptz[]; elements may be
+    // optional.
     template <class T>
-    Params& add(const std::vector<T>& values) { return add_array(std::span<const T>(values)); }
+    Params& add(const std::vector<T>& values) {
+        return add_array(std::span<const T>(values));
+    }
     Params& add(const std::vector<bool>& values);
     template <class T>
     Params& add_array(std::span<const T> values);
@@ -74,7 +80,10 @@ private:
     void end();
 
     std::string buffer_;
-    struct Field { std::size_t offset; std::int64_t length; };  // length -1: null
+    struct Field {
+        std::size_t offset;
+        std::int64_t length;
+    };  // length -1: null
     std::vector<Field> fields_;
     std::vector<std::uint32_t> oids_;
 };
@@ -82,8 +91,8 @@ private:
 template <>
 Params& Params::add_null<std::vector<std::string>>();
 
-// The rows of one result; owns libpq's PGresult. Columns are asked for by number; a null where a value is asked for, or a wrong
-// type, is a defect and throws std::logic_error.
+// The rows of one result; owns libpq's PGresult. Columns are asked for by number; a null where a value is
+// asked for, or a wrong type, is a defect and throws std::logic_error.
 class Rows {
 public:
     Rows() = default;
@@ -97,7 +106,9 @@ public:
     std::int64_t affected() const;  // of INSERT, UPDATE, DELETE
 
     template <class T>
-    T get(int row, int column) const;  // bool, int16/32/64, double, std::string, std::string_view (text, bytea, jsonb), Uuid, SystemTime, Id<>, std::vector<text|uuid|int8>, optional<> of these
+    T get(int row, int column)
+        const;  // bool, int16/32/64, double, std::string, std::string_view (text, bytea, jsonb), Uuid,
+                // SystemTime, Id<>, std::vector<text|uuid|int8>, optional<> of these
 
 private:
     std::string_view raw(int row, int column, bool& null) const;

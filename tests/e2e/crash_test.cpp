@@ -1,10 +1,9 @@
 #include <fmt/format.h>
-#include <signal.h>
-
 #include <fstream>
 #include <future>
 #include <map>
 #include <set>
+#include <signal.h>
 
 #include "base/random.hpp"
 #include "support/catch.hpp"
@@ -23,7 +22,10 @@ namespace {
 class Submitter {
 public:
     Submitter(Service& service, std::string application)
-        : url_(service.url()), token_(service.token()), application_(std::move(application)), thread_([this] { submit(); }) {}
+        : url_(service.url()),
+          token_(service.token()),
+          application_(std::move(application)),
+          thread_([this] { submit(); }) {}
     ~Submitter() { stop(); }
     std::set<std::string> stop() {
         stopping_ = true;
@@ -36,9 +38,11 @@ private:
         egress::ApiClient client({.server = url_, .token = Secret(token_), .timeout = seconds(5)});
         for (int n = 0; !stopping_; ++n) {
             try {
-                const auto answer = client.call("POST", "/api/v1/app/" + application_ + "/msg",
-                                                fmt::format(R"({{"eventType":"order.paid","payload":{{"n":{}}}}})", n));
-                if (answer.status == 202) accepted_.emplace(boost::json::parse(answer.body).at("id").as_string());
+                const auto answer =
+                    client.call("POST", "/api/v1/app/" + application_ + "/msg",
+                                fmt::format(R"({{"eventType":"order.paid","payload":{{"n":{}}}}})", n));
+                if (answer.status == 202)
+                    accepted_.emplace(boost::json::parse(answer.body).at("id").as_string());
             } catch (const egress::ApiUnreachable&) {
                 return;  // the service was killed
             }
@@ -86,7 +90,8 @@ TEST_CASE("kill -9 at random moments loses nothing that was accepted (I1)") {
     INFO(accepted.size() << " accepted");
     CHECK(accepted.size() > 100);
     REQUIRE(all_arrived(receiver, accepted, seconds(60)));
-    for (const auto& [id, times] : times_received(receiver)) CHECK(times <= 1 + crashes);  // one duplicate a crash at most
+    for (const auto& [id, times] : times_received(receiver))
+        CHECK(times <= 1 + crashes);  // one duplicate a crash at most
     CHECK(service.stop() == 0);
 }
 
@@ -132,11 +137,14 @@ TEST_CASE("two processes share the shards; the killed one's deliveries go on wit
     Service one({.program = POSTHORN_BINARY, .database_url = database});
     Service two({.program = POSTHORN_BINARY, .database_url = database});
     const auto shares = [&] {
-        return test::run_sql(database, "SELECT string_agg(n::text, ' ') FROM (SELECT count(*) n FROM shard_lease WHERE process_id IS NOT NULL "
-                                       "GROUP BY process_id) s");
+        return test::run_sql(database,
+                             "SELECT string_agg(n::text, ' ') FROM (SELECT count(*) n FROM shard_lease WHERE "
+                             "process_id IS NOT NULL "
+                             "GROUP BY process_id) s");
     };
     const auto deadline = std::chrono::steady_clock::now() + seconds(30);
-    while (shares() != "32 32" && std::chrono::steady_clock::now() < deadline) std::this_thread::sleep_for(milliseconds(50));
+    while (shares() != "32 32" && std::chrono::steady_clock::now() < deadline)
+        std::this_thread::sleep_for(milliseconds(50));
     REQUIRE(shares() == "32 32");
 
     const auto application = one.make_application();
@@ -149,12 +157,16 @@ TEST_CASE("two processes share the shards; the killed one's deliveries go on wit
     const auto killed = std::chrono::steady_clock::now();
     receiver.clear();
     receiver.release();
-    while (shares() != "64" && std::chrono::steady_clock::now() - killed < seconds(20)) std::this_thread::sleep_for(milliseconds(20));
+    while (shares() != "64" && std::chrono::steady_clock::now() - killed < seconds(20))
+        std::this_thread::sleep_for(milliseconds(20));
     CHECK(std::chrono::steady_clock::now() - killed < seconds(6));
     const auto drained = [&] { return test::run_sql(database, "SELECT count(*) FROM delivery") == "0"; };
-    while (!drained() && std::chrono::steady_clock::now() - killed < seconds(30)) std::this_thread::sleep_for(milliseconds(50));
+    while (!drained() && std::chrono::steady_clock::now() - killed < seconds(30))
+        std::this_thread::sleep_for(milliseconds(50));
     CHECK(drained());
-    CHECK(test::run_sql(database, "SELECT count(*) FROM (SELECT DISTINCT message_id, endpoint_id FROM attempt WHERE succeeded) a") == "80");
+    CHECK(test::run_sql(database,
+                        "SELECT count(*) FROM (SELECT DISTINCT message_id, endpoint_id FROM attempt WHERE "
+                        "succeeded) a") == "80");
     CHECK(test::run_sql(database, "SELECT count(*) FROM dead_letter") == "0");
 }
 
@@ -172,7 +184,8 @@ TEST_CASE("a process that joins takes its share without a duplicate, and gives i
     }
     REQUIRE(receiver.wait_for(receiver.count() + 200, seconds(60)));
     const auto accepted = submitter.stop();
-    REQUIRE(receiver.wait_until([&](const auto& got) { return got.size() >= 8 * accepted.size(); }, seconds(60)));
+    REQUIRE(
+        receiver.wait_until([&](const auto& got) { return got.size() >= 8 * accepted.size(); }, seconds(60)));
     std::map<std::pair<std::string, std::string>, int> times;
     for (const auto& request : receiver.received()) ++times[{request.path, request.id}];
     for (const auto& [key, count] : times) CHECK(count == 1);
@@ -193,12 +206,15 @@ TEST_CASE("a stalled process that lost its shards writes no outcome over a newer
     Service two({.program = POSTHORN_BINARY, .database_url = database});
     REQUIRE(receiver.wait_for(2, seconds(30)));  // the other took over and sends it again
     receiver.release();
-    // The new owner's failed attempts move the row on; the success that the old one reads now must not end it.
+    // The new owner's failed attempts move the row on; the success that the old one reads now must not end
+    // it.
     one.process().send_signal(SIGCONT);
     const auto deadline = std::chrono::steady_clock::now() + seconds(30);
     const auto logged = [&] { return std::stoi(test::run_sql(database, "SELECT count(*) FROM attempt")); };
-    while (logged() < 5 && std::chrono::steady_clock::now() < deadline) std::this_thread::sleep_for(milliseconds(50));
-    CHECK(logged() >= 5);  // four of the new owner's run, one of the stalled process: logged, though fenced off
+    while (logged() < 5 && std::chrono::steady_clock::now() < deadline)
+        std::this_thread::sleep_for(milliseconds(50));
+    CHECK(logged() >=
+          5);  // four of the new owner's run, one of the stalled process: logged, though fenced off
     CHECK(test::run_sql(database, "SELECT count(*) FROM dead_letter") == "1");
     CHECK(test::run_sql(database, "SELECT attempts FROM dead_letter") == "4");
 }

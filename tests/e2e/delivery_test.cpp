@@ -55,7 +55,8 @@ milliseconds between(const Received& first, const Received& second) {
 TEST_CASE("an accepted message arrives signed, byte for byte as it was submitted") {
     Receiver receiver;
     const auto to = subscribe(service(), receiver);
-    const std::string payload = R"({ "z": 10.50, "a" : "\u00e4\n\/", "b":[1e3,  -0.0, 12345678901234567890],"z":null })";
+    const std::string payload =
+        R"({ "z": 10.50, "a" : "\u00e4\n\/", "b":[1e3,  -0.0, 12345678901234567890],"z":null })";
     const auto id = service().send(to.application, "order.paid", payload);
     REQUIRE(receiver.wait_for(1));
     const auto got = receiver.received().at(0);
@@ -85,7 +86,8 @@ TEST_CASE("a failing subscriber is retried by the schedule, never early, with th
         CHECK(test::verify(request, to.secret).valid);
     }
     CHECK(eventually([&] {
-        const auto attempts = service().expect(200, "GET", "/api/v1/app/" + to.application + "/attempt/msg/" + got[0].id);
+        const auto attempts =
+            service().expect(200, "GET", "/api/v1/app/" + to.application + "/attempt/msg/" + got[0].id);
         return attempts.at("data").as_array().size() == 4;
     }));
 }
@@ -98,10 +100,13 @@ TEST_CASE("an exhausted delivery is a dead letter, and its replay delivers the o
     CHECK(receiver.count() == 4);
     receiver.answer_always({.status = 200});
     SECTION("one, resent") {
-        service().expect(202, "POST", fmt::format("/api/v1/app/{}/msg/{}/endpoint/{}/resend", to.application, id, to.endpoint));
+        service().expect(
+            202, "POST",
+            fmt::format("/api/v1/app/{}/msg/{}/endpoint/{}/resend", to.application, id, to.endpoint));
     }
     SECTION("all that failed since a time") {
-        service().expect(202, "POST", fmt::format("/api/v1/app/{}/endpoint/{}/recover", to.application, to.endpoint),
+        service().expect(202, "POST",
+                         fmt::format("/api/v1/app/{}/endpoint/{}/recover", to.application, to.endpoint),
                          R"({"since":"2020-01-01T00:00:00Z"})");
     }
     SECTION("the dead letters of the application") {
@@ -145,7 +150,8 @@ TEST_CASE("after a disable was answered no byte of a request is sent (I6)") {
     service().expect(200, "PATCH", path, R"({"disabled":true})");
     const auto answered = std::chrono::steady_clock::now();
     // What was on its way in the kernel may still be read by the receiver's thread; nothing may be sent anew.
-    CHECK(eventually([&] { return dead_letters(service(), to.application) + std::ssize(receiver.received()) >= 200; }));
+    CHECK(eventually(
+        [&] { return dead_letters(service(), to.application) + std::ssize(receiver.received()) >= 200; }));
     for (const auto& request : receiver.received()) CHECK(request.at <= answered + milliseconds(50));
     const auto before = receiver.count();
     service().send(to.application, "order.paid", "{}");
@@ -167,7 +173,8 @@ TEST_CASE("an ordered endpoint gets message n+1 only when n has ended (I7)") {
     const auto to = subscribe(service(), receiver, {{"ordered", true}});
     receiver.answer_next({{.status = 500}, {.status = 500}, {.status = 200}, {.status = 500}});
     std::vector<std::string> sent;
-    for (int i = 0; i < 20; ++i) sent.push_back(service().send(to.application, "order.paid", fmt::format(R"({{"n":{}}})", i)));
+    for (int i = 0; i < 20; ++i)
+        sent.push_back(service().send(to.application, "order.paid", fmt::format(R"({{"n":{}}})", i)));
     REQUIRE(receiver.wait_for(23));
     std::vector<std::string> order;
     for (const auto& request : receiver.received())
@@ -181,7 +188,8 @@ TEST_CASE("a rate limit is enforced") {
     for (int i = 0; i < 30; ++i) service().send(to.application, "order.paid", "{}");
     REQUIRE(receiver.wait_for(30));
     const auto got = receiver.received();
-    CHECK(between(got.front(), got.back()) >= milliseconds(1'800));  // a burst of one second's worth, then ten a second
+    CHECK(between(got.front(), got.back()) >=
+          milliseconds(1'800));  // a burst of one second's worth, then ten a second
 }
 
 TEST_CASE("event types, channels and disabled endpoints decide who gets a message") {
@@ -203,12 +211,15 @@ TEST_CASE("event types, channels and disabled endpoints decide who gets a messag
 }
 
 TEST_CASE("a private address is refused at create and at the attempt, whatever its spelling") {
-    Service guarded({.program = POSTHORN_BINARY, .database_url = {}, .environment = {{"POSTHORN_ALLOW_NETWORKS", "127.0.0.1/32"}}});
+    Service guarded({.program = POSTHORN_BINARY,
+                     .database_url = {},
+                     .environment = {{"POSTHORN_ALLOW_NETWORKS", "127.0.0.1/32"}}});
     const auto application = guarded.make_application();
     const auto path = "/api/v1/app/" + application + "/endpoint";
-    for (const auto* url : {"http://127.0.0.2/", "http://0x7f000002/", "http://2130706434/", "http://0177.0.0.2/", "http://127.2/",
-                            "http://[::ffff:127.0.0.2]/", "http://169.254.169.254/latest/meta-data", "http://10.0.0.1/",
-                            "http://[::1]/", "http://user:pw@example.com/", "ftp://example.com/", "file:///etc/passwd"}) {
+    for (const auto* url : {"http://127.0.0.2/", "http://0x7f000002/", "http://2130706434/",
+                            "http://0177.0.0.2/", "http://127.2/", "http://[::ffff:127.0.0.2]/",
+                            "http://169.254.169.254/latest/meta-data", "http://10.0.0.1/", "http://[::1]/",
+                            "http://user:pw@example.com/", "ftp://example.com/", "file:///etc/passwd"}) {
         INFO(url);
         const auto answer = guarded.api("POST", path, fmt::format(R"({{"url":"{}"}})", url));
         CHECK(answer.status == 422);
@@ -226,7 +237,9 @@ TEST_CASE("a repeated idempotency key or event id gives the first answer again a
     const auto again = service().expect(202, "POST", path, body);
     CHECK(first.at("id") == again.at("id"));
     CHECK(first.at("timestamp") == again.at("timestamp"));
-    CHECK(service().api("POST", path, R"({"eventType":"order.paid","payload":{"n":2},"eventId":"order-1"})").status == 409);
+    CHECK(service()
+              .api("POST", path, R"({"eventType":"order.paid","payload":{"n":2},"eventId":"order-1"})")
+              .status == 409);
     REQUIRE(receiver.wait_for(1));
     CHECK_FALSE(receiver.wait_for(2, milliseconds(300)));
 }
@@ -239,15 +252,20 @@ TEST_CASE("a rotated secret signs beside the old one until its grace is over") {
     const auto current = service().secret_of(to.application, to.endpoint);
     REQUIRE(current != to.secret);
     service().send(to.application, "order.paid", "{}");
-    REQUIRE(receiver.wait_until([&](const auto& got) { return !got.empty() && got.back().signature.find(' ') != std::string::npos; }));
+    REQUIRE(receiver.wait_until([&](const auto& got) {
+        return !got.empty() && got.back().signature.find(' ') != std::string::npos;
+    }));
     CHECK(test::verify(receiver.received().back(), to.secret).valid);
     CHECK(test::verify(receiver.received().back(), current).valid);
 }
 
-TEST_CASE("an endpoint that does nothing but fail for long enough is disabled, and the database remembers since when") {
+TEST_CASE(
+    "an endpoint that does nothing but fail for long enough is disabled, and the database remembers since "
+    "when") {
     Service strict({.program = POSTHORN_BINARY,
                     .database_url = {},
-                    .environment = {{"POSTHORN_DISABLE_ENDPOINT_AFTER", "2s"}, {"POSTHORN_RETRY_SCHEDULE", "500ms,1s,1s,1s,1s,1s"}}});
+                    .environment = {{"POSTHORN_DISABLE_ENDPOINT_AFTER", "2s"},
+                                    {"POSTHORN_RETRY_SCHEDULE", "500ms,1s,1s,1s,1s,1s"}}});
     Receiver receiver({.status = 500});
     const auto to = subscribe(strict, receiver);
     strict.send(to.application, "order.paid", "{}");

@@ -18,7 +18,8 @@ namespace {
 // Answers each request with a header, then one byte of the body every 100 ms, without an end.
 class DrippingSubscriber {
 public:
-    DrippingSubscriber() : acceptor_(io_, {boost::asio::ip::address_v4::loopback(), 0}), thread_([this] { serve(); }) {}
+    DrippingSubscriber()
+        : acceptor_(io_, {boost::asio::ip::address_v4::loopback(), 0}), thread_([this] { serve(); }) {}
     ~DrippingSubscriber() {
         stopping_ = true;
         boost::system::error_code ignored;
@@ -37,7 +38,10 @@ private:
             boost::system::error_code error;
             std::array<char, 4096> request{};
             socket.read_some(boost::asio::buffer(request), error);
-            boost::asio::write(socket, boost::asio::buffer(std::string("HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")), error);
+            boost::asio::write(
+                socket,
+                boost::asio::buffer(std::string("HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")),
+                error);
             while (!error && !stopping_) {
                 boost::asio::write(socket, boost::asio::buffer("x", 1), error);
                 std::this_thread::sleep_for(milliseconds(100));
@@ -63,7 +67,9 @@ TEST_CASE("a subscriber that drips is cut at the deadline and recorded as a time
     boost::json::array attempts;
     const auto deadline = std::chrono::steady_clock::now() + seconds(20);
     while (attempts.empty() && std::chrono::steady_clock::now() < deadline) {
-        attempts = service.expect(200, "GET", "/api/v1/app/" + application + "/attempt/msg/" + id).at("data").as_array();
+        attempts = service.expect(200, "GET", "/api/v1/app/" + application + "/attempt/msg/" + id)
+                       .at("data")
+                       .as_array();
         std::this_thread::sleep_for(milliseconds(50));
     }
     REQUIRE(attempts.size() == 1);
@@ -99,7 +105,8 @@ TEST_CASE("an endpoint with 100,000 due deliveries does not delay another (I9)")
         const auto began = std::chrono::steady_clock::now();
         service.send(application, "order.paid", fmt::format(R"({{"n":{}}})", i));
         REQUIRE(good.wait_for(static_cast<std::size_t>(i) + 1, seconds(5)));
-        slowest = std::max(slowest, std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() - began));
+        slowest = std::max(
+            slowest, std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() - began));
     }
     INFO("the slowest took " << slowest.count() << " ms");
     CHECK(slowest < seconds(2));  // far below one request timeout: nothing waited for the flood

@@ -13,15 +13,21 @@ using posthorn::test::Service;
 namespace {
 
 std::string as_line(const Received& request, const std::string& secret) {
-    const boost::json::object headers{
-        {"webhook-id", request.id}, {"webhook-timestamp", request.timestamp}, {"webhook-signature", request.signature}};
-    return boost::json::serialize(boost::json::object{{"secret", secret}, {"body", request.body}, {"headers", headers}}) + "\n";
+    const boost::json::object headers{{"webhook-id", request.id},
+                                      {"webhook-timestamp", request.timestamp},
+                                      {"webhook-signature", request.signature}};
+    return boost::json::serialize(
+               boost::json::object{{"secret", secret}, {"body", request.body}, {"headers", headers}}) +
+           "\n";
 }
 
 // What the official npm packages say of each line.
 std::string verify_by_npm(const std::string& lines) {
     const std::string folder = std::string(POSTHORN_SOURCE_DIR) + "/tests/npm";
-    cli::ChildProcess node({.program = "/usr/bin/env", .arguments = {"node", folder + "/verify.mjs"}, .environment = {}, .input = lines});
+    cli::ChildProcess node({.program = "/usr/bin/env",
+                            .arguments = {"node", folder + "/verify.mjs"},
+                            .environment = {},
+                            .input = lines});
     const auto status = node.wait(std::chrono::seconds(60));
     INFO(node.errors());
     REQUIRE(status == 0);
@@ -37,9 +43,11 @@ TEST_CASE("the official npm packages verify every delivery, through retries and 
     const auto application = service.make_application();
     const auto endpoint = service.make_endpoint(application, receiver.url());
     const auto old_secret = service.secret_of(application, endpoint);
-    service.send(application, "order.paid", R"({"price":10.50,"name":"Z\u00fcrich \"quoted\"","city":"Zürich"})");
+    service.send(application, "order.paid",
+                 R"({"price":10.50,"name":"Z\u00fcrich \"quoted\"","city":"Zürich"})");
     REQUIRE(receiver.wait_for(2));
-    service.expect(204, "POST", fmt::format("/api/v1/app/{}/endpoint/{}/secret/rotate", application, endpoint), "{}");
+    service.expect(204, "POST",
+                   fmt::format("/api/v1/app/{}/endpoint/{}/secret/rotate", application, endpoint), "{}");
     const auto new_secret = service.secret_of(application, endpoint);
     service.send(application, "order.paid", R"({"after":"rotation"})");
     REQUIRE(receiver.wait_for(3));

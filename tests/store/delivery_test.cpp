@@ -31,7 +31,8 @@ struct DeliveryFixture : StoreFixture {
         made.attempt = attempt;
         made.verdict = verdict;
         if (verdict == Verdict::dead_letter) made.reason = domain::DeadLetterReason::exhausted;
-        made.record = store::AttemptRecord{.id = AttemptId::make(RealClock().system_now()), .url = "http://127.0.0.1/", .response = "ok"};
+        made.record = store::AttemptRecord{
+            .id = AttemptId::make(RealClock().system_now()), .url = "http://127.0.0.1/", .response = "ok"};
         return made;
     }
     std::vector<store::Completion> complete(const std::vector<store::Outcome>& outcomes) {
@@ -72,7 +73,8 @@ TEST_CASE("a retry moves the due time by the database's clock, never early, and 
     CHECK(f.sql("SELECT due_at > clock_timestamp() + interval '4 minutes 50 seconds' FROM delivery") == "t");
 }
 
-TEST_CASE("an exhausted delivery becomes a dead letter with its reason, and a second end replaces the first") {
+TEST_CASE(
+    "an exhausted delivery becomes a dead letter with its reason, and a second end replaces the first") {
     DeliveryFixture f;
     const auto message = f.make_message(f.application);
     auto run = f.make_delivery(f.application, f.endpoint, message, 7);
@@ -101,7 +103,8 @@ TEST_CASE("an outcome of an earlier run or attempt changes nothing") {
     DeliveryFixture f;
     const auto message = f.make_message(f.application);
     const auto run = f.make_delivery(f.application, f.endpoint, message, 7);
-    const auto done = f.complete({f.outcome(Verdict::delivered, message, run - 1), f.outcome(Verdict::delivered, message, run, 2)});
+    const auto done = f.complete(
+        {f.outcome(Verdict::delivered, message, run - 1), f.outcome(Verdict::delivered, message, run, 2)});
     CHECK_FALSE(done.at(0).applied);
     CHECK_FALSE(done.at(1).applied);
     CHECK(f.count("delivery") == "1");
@@ -128,8 +131,9 @@ TEST_CASE("a take-over waits for an outcome that is being committed") {
     const auto run = f.make_delivery(f.application, f.endpoint, message, 7);
     f.run(f.connection->run("BEGIN"));
     CHECK(f.complete({f.outcome(Verdict::delivered, message, run)}).at(0).applied);
-    CHECK_THROWS_WITH(f.sql("SET lock_timeout = '200ms'; UPDATE shard_lease SET epoch = epoch + 1 WHERE shard = 7"),
-                      test::contains("lock timeout"));
+    CHECK_THROWS_WITH(
+        f.sql("SET lock_timeout = '200ms'; UPDATE shard_lease SET epoch = epoch + 1 WHERE shard = 7"),
+        test::contains("lock timeout"));
     f.run(f.connection->run("COMMIT"));
     CHECK(f.sql("UPDATE shard_lease SET epoch = epoch + 1 WHERE shard = 7 RETURNING epoch") == "4");
 }
@@ -151,8 +155,10 @@ TEST_CASE("probing gives each endpoint its first rows in order, due or not, and 
     for (int i = 0; i < 10; ++i)
         runs.push_back(f.make_delivery(f.application, f.endpoint, f.make_message(f.application), 7,
                                        fmt::format("clock_timestamp() - interval '{} minutes'", 20 - i)));
-    f.make_delivery(f.application, other, f.make_message(f.application), 7, "clock_timestamp() + interval '1 hour'");
-    const auto rows = f.run(store::probe_endpoints(*f.connection, {{7, f.endpoint, 4, {}}, {7, other, 4, {}}}));
+    f.make_delivery(f.application, other, f.make_message(f.application), 7,
+                    "clock_timestamp() + interval '1 hour'");
+    const auto rows =
+        f.run(store::probe_endpoints(*f.connection, {{7, f.endpoint, 4, {}}, {7, other, 4, {}}}));
     REQUIRE(rows.size() == 5);
     for (std::size_t i = 0; i < 4; ++i) CHECK(rows[i].run_id == runs[i]);
     CHECK(rows[0].due_in < std::chrono::minutes(-19));
@@ -166,7 +172,8 @@ TEST_CASE("probing gives each endpoint its first rows in order, due or not, and 
 TEST_CASE("an ordered endpoint's head is the lowest number, due or not") {
     DeliveryFixture f;
     const auto ordered = f.make_endpoint(f.application, 7, "ordered", "true");
-    const auto first = f.make_delivery(f.application, ordered, f.make_message(f.application), 7, "clock_timestamp() + interval '1 hour'");
+    const auto first = f.make_delivery(f.application, ordered, f.make_message(f.application), 7,
+                                       "clock_timestamp() + interval '1 hour'");
     f.make_delivery(f.application, ordered, f.make_message(f.application), 7);
     f.sql("UPDATE delivery SET ordered = true");
     const auto rows = f.run(store::probe_ordered_endpoints(*f.connection, {ordered}));
@@ -199,13 +206,15 @@ TEST_CASE("a disabled endpoint's deliveries become dead letters, those in flight
     }
     const auto end = [&](store::HeldShard shard, int limit) {
         return f.run(store::end_deliveries_of_endpoint(*f.connection, shard, f.application, f.endpoint,
-                                                       domain::DeadLetterReason::endpoint_disabled, {messages[0]}, limit));
+                                                       domain::DeadLetterReason::endpoint_disabled,
+                                                       {messages[0]}, limit));
     };
     CHECK(end({7, 2}, 10) == 0);  // another's epoch
     CHECK(end(f.shard, 3) == 3);
     CHECK(end(f.shard, 3) == 1);
     CHECK(f.count("delivery") == "1");
     CHECK(f.sql("SELECT count(*) FROM dead_letter WHERE reason = 2 AND attempts = 0") == "4");
-    CHECK(f.run(store::end_deliveries_of_endpoint(*f.connection, f.shard, f.application, f.endpoint, std::nullopt, {}, 10)) == 1);
+    CHECK(f.run(store::end_deliveries_of_endpoint(*f.connection, f.shard, f.application, f.endpoint,
+                                                  std::nullopt, {}, 10)) == 1);
     CHECK(f.count("dead_letter") == "4");  // a deleted endpoint's are cancelled
 }

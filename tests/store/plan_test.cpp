@@ -1,5 +1,5 @@
-// The hot statements' generic plans, as their connections get them, against filled tables: one with a sequential scan would take a
-// hundred times as long.
+// The hot statements' generic plans, as their connections get them, against filled tables: one with a
+// sequential scan would take a hundred times as long.
 #include <fmt/format.h>
 
 #include "store/queries.hpp"
@@ -13,9 +13,11 @@ namespace {
 
 std::string plan_of(StoreFixture& fixture, const store::Statement& statement, const std::string& arguments) {
     const std::string session =
-        "SET plan_cache_mode = force_generic_plan; SET jit = off; SET enable_seqscan = off; SET enable_hashjoin = off; "
+        "SET plan_cache_mode = force_generic_plan; SET jit = off; SET enable_seqscan = off; SET "
+        "enable_hashjoin = off; "
         "SET enable_mergejoin = off; ";
-    return fixture.sql(session + fmt::format("PREPARE p AS {}; EXPLAIN (FORMAT JSON) EXECUTE p({})", statement.sql, arguments));
+    return fixture.sql(session + fmt::format("PREPARE p AS {}; EXPLAIN (FORMAT JSON) EXECUTE p({})",
+                                             statement.sql, arguments));
 }
 
 void fill(StoreFixture& fixture) {
@@ -49,17 +51,21 @@ TEST_CASE("the workers' statements never scan a whole table") {
     check(store::sql::probe_ordered_endpoints, "'{1}', " + id);
     check(store::sql::load_payloads, id + ", " + id);
     check(store::sql::end_deliveries_of_endpoint,
-          "1::int2, 1::int8, '00000000-0000-0000-0000-000000000000', '00000000-0000-0000-0000-000000000000', 2::int2, " + id + ", 500");
+          "1::int2, 1::int8, '00000000-0000-0000-0000-000000000000', '00000000-0000-0000-0000-000000000000', "
+          "2::int2, " +
+              id + ", 500");
 }
 
 TEST_CASE("completion touches deliveries by their key only") {
     StoreFixture fixture;
     fill(fixture);
     const std::string ids = "'{00000000-0000-0000-0000-000000000000}'";
-    const auto plan = plan_of(fixture, store::sql::complete_deliveries,
-                              fmt::format("'{{1}}', '{{1}}', {0}, {0}, {0}, '{{1}}', '{{1}}', '{{0}}', '{{1}}', '{{0}}', {0}, {0}, {0}, {0}, "
-                                          "'{{1}}', '{{1}}', '{{t}}', '{{t}}', '{{200}}', '{{0}}', '{{1}}', '{{u}}', '{{}}'",
-                                          ids));
+    const auto plan = plan_of(
+        fixture, store::sql::complete_deliveries,
+        fmt::format("'{{1}}', '{{1}}', {0}, {0}, {0}, '{{1}}', '{{1}}', '{{0}}', '{{1}}', '{{0}}', {0}, {0}, "
+                    "{0}, {0}, "
+                    "'{{1}}', '{{1}}', '{{t}}', '{{t}}', '{{200}}', '{{0}}', '{{1}}', '{{u}}', '{{}}'",
+                    ids));
     INFO(plan);
     CHECK(plan.find("delivery_pkey") != std::string::npos);
     CHECK(plan.find("\"Node Type\": \"Seq Scan\"") == std::string::npos);

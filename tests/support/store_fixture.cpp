@@ -15,7 +15,9 @@ SystemTime now() { return RealClock().system_now(); }
 
 StoreFixture::StoreFixture() : conninfo_(TestPostgres::instance().make_database()) {
     auto connection = open();
-    run([](store::Connection& to) -> boost::asio::awaitable<void> { co_await store::migrate(to); }(*connection));
+    run([](store::Connection& to) -> boost::asio::awaitable<void> {
+        co_await store::migrate(to);
+    }(*connection));
     sql("SELECT make_partitions(now() - interval '3 weeks', now() + interval '2 weeks')");
 }
 
@@ -40,7 +42,8 @@ void StoreFixture::run_to_end(boost::asio::awaitable<void> work) {
     io_.restart();
     const auto deadline = std::chrono::steady_clock::now() + run_limit;
     while (!ended) {
-        if (std::chrono::steady_clock::now() >= deadline) throw std::runtime_error("a test's coroutine did not end in time");
+        if (std::chrono::steady_clock::now() >= deadline)
+            throw std::runtime_error("a test's coroutine did not end in time");
         io_.run_one_for(std::chrono::milliseconds(100));
         if (io_.stopped()) io_.restart();
     }
@@ -49,29 +52,36 @@ void StoreFixture::run_to_end(boost::asio::awaitable<void> work) {
 
 ApplicationId StoreFixture::make_application() {
     const auto id = ApplicationId::make(now());
-    sql(fmt::format("INSERT INTO application (id, org_id, name) VALUES ('{}', '{}', 'test')", to_string(id.value), to_string(Uuid{})));
+    sql(fmt::format("INSERT INTO application (id, org_id, name) VALUES ('{}', '{}', 'test')",
+                    to_string(id.value), to_string(Uuid{})));
     return id;
 }
 
-EndpointId StoreFixture::make_endpoint(ApplicationId application, int shard, const std::string& more_columns, const std::string& values) {
+EndpointId StoreFixture::make_endpoint(ApplicationId application, int shard, const std::string& more_columns,
+                                       const std::string& values) {
     const auto id = EndpointId::make(now());
-    sql(fmt::format("INSERT INTO endpoint (id, app_id, org_id, url, shard{}) VALUES ('{}', '{}', '{}', 'http://127.0.0.1/', {}{})",
-                    more_columns.empty() ? "" : ", " + more_columns, to_string(id.value), to_string(application.value),
-                    to_string(Uuid{}), shard, values.empty() ? "" : ", " + values));
+    sql(fmt::format(
+        "INSERT INTO endpoint (id, app_id, org_id, url, shard{}) VALUES ('{}', '{}', '{}', "
+        "'http://127.0.0.1/', {}{})",
+        more_columns.empty() ? "" : ", " + more_columns, to_string(id.value), to_string(application.value),
+        to_string(Uuid{}), shard, values.empty() ? "" : ", " + values));
     return id;
 }
 
 MessageId StoreFixture::make_message(ApplicationId application, const std::string& payload) {
     const auto id = MessageId::make(now());
-    sql(fmt::format("INSERT INTO message (app_id, id, event_type, payload) VALUES ('{}', '{}', 'test.made', convert_to('{}', 'UTF8'))",
+    sql(
+        fmt::format("INSERT INTO message (app_id, id, event_type, payload) VALUES ('{}', '{}', 'test.made', "
+                    "convert_to('{}', 'UTF8'))",
                     to_string(application.value), to_string(id.value), payload));
     return id;
 }
 
-std::int64_t StoreFixture::make_delivery(ApplicationId application, EndpointId endpoint, MessageId message, int shard,
-                                         const std::string& due_at) {
+std::int64_t StoreFixture::make_delivery(ApplicationId application, EndpointId endpoint, MessageId message,
+                                         int shard, const std::string& due_at) {
     return std::stoll(sql(fmt::format(
-        "INSERT INTO delivery (app_id, endpoint_id, message_id, shard, due_at) VALUES ('{}', '{}', '{}', {}, {}) RETURNING run_id",
+        "INSERT INTO delivery (app_id, endpoint_id, message_id, shard, due_at) VALUES ('{}', '{}', '{}', {}, "
+        "{}) RETURNING run_id",
         to_string(application.value), to_string(endpoint.value), to_string(message.value), shard, due_at)));
 }
 

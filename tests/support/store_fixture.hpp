@@ -26,19 +26,21 @@ public:
     template <class T>
     T run(boost::asio::awaitable<T> work) {
         std::optional<T> result;
-        run_to_end([](boost::asio::awaitable<T> inner, std::optional<T>& out) -> boost::asio::awaitable<void> {
-            out.emplace(co_await std::move(inner));
-        }(std::move(work), result));
+        run_to_end(
+            [](boost::asio::awaitable<T> inner, std::optional<T>& out) -> boost::asio::awaitable<void> {
+                out.emplace(co_await std::move(inner));
+            }(std::move(work), result));
         return std::move(*result);
     }
     void run(boost::asio::awaitable<void> work) { run_to_end(std::move(work)); }
 
     // Rows to work with: an application, an endpoint of it, a message with a live delivery for the endpoint.
     ApplicationId make_application();
-    EndpointId make_endpoint(ApplicationId application, int shard = 0, const std::string& more_columns = "", const std::string& values = "");
+    EndpointId make_endpoint(ApplicationId application, int shard = 0, const std::string& more_columns = "",
+                             const std::string& values = "");
     MessageId make_message(ApplicationId application, const std::string& payload = "{}");
-    std::int64_t make_delivery(ApplicationId application, EndpointId endpoint, MessageId message, int shard = 0,
-                               const std::string& due_at = "clock_timestamp()");
+    std::int64_t make_delivery(ApplicationId application, EndpointId endpoint, MessageId message,
+                               int shard = 0, const std::string& due_at = "clock_timestamp()");
 
 private:
     void run_to_end(boost::asio::awaitable<void> work);

@@ -29,8 +29,10 @@ std::map<std::string, Module> read_table() {
     std::map<std::string, Module> modules;
     bool inside = false;
     for (std::string line; std::getline(in, line);) {
-        if (line.starts_with("| module |")) inside = true;
-        else if (inside && !line.starts_with("|")) break;
+        if (line.starts_with("| module |"))
+            inside = true;
+        else if (inside && !line.starts_with("|"))
+            break;
         else if (inside && !line.starts_with("|---")) {
             std::istringstream cells(line);
             std::string nothing, name, folder, uses;
@@ -80,8 +82,10 @@ TEST_CASE("every module includes only what docs/architecture.md allows") {
 }
 
 TEST_CASE("Beast, libcurl, c-ares and libpq are each seen by one module only") {
-    const std::map<std::string, std::string> owner{
-        {"boost/beast", "src/http"}, {"curl/", "src/egress"}, {"ares.h", "src/egress"}, {"libpq-fe.h", "src/store"}};
+    const std::map<std::string, std::string> owner{{"boost/beast", "src/http"},
+                                                   {"curl/", "src/egress"},
+                                                   {"ares.h", "src/egress"},
+                                                   {"libpq-fe.h", "src/store"}};
     for (const auto& top : {"src", "workers", "admin-api"})
         for (const auto& entry : fs::recursive_directory_iterator(fs::path(POSTHORN_SOURCE_DIR) / top)) {
             if (!entry.is_regular_file() || entry.path().filename() == "asio.cpp") continue;
@@ -101,7 +105,8 @@ TEST_CASE("nothing is detached") {
             if (!entry.is_regular_file() || entry.path().filename() == "pch.hpp") continue;
             std::ifstream in(entry.path());
             for (std::string line; std::getline(in, line);) {
-                INFO(entry.path().string() << ": " << line << "\nuse async/task.hpp, or a completion handler that is counted");
+                INFO(entry.path().string()
+                     << ": " << line << "\nuse async/task.hpp, or a completion handler that is counted");
                 CHECK(line.find("asio::detached") == std::string::npos);
                 CHECK(line.find(".detach()") == std::string::npos);
             }

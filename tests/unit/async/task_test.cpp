@@ -22,10 +22,13 @@ TEST_CASE("a stopped task has ended, and its cancellation is no failure") {
     const auto count = [&](std::exception_ptr) { ++failures; };
     {
         Task alone(loop.executor(), wait_for_ever, count);
-        Task joined(loop.executor(), []() -> awaitable<void> {
-            using namespace boost::asio::experimental::awaitable_operators;
-            co_await (wait_for_ever() && wait_for_ever());
-        }, count);
+        Task joined(
+            loop.executor(),
+            []() -> awaitable<void> {
+                using namespace boost::asio::experimental::awaitable_operators;
+                co_await (wait_for_ever() && wait_for_ever());
+            },
+            count);
         CHECK_FALSE(alone.wait_for(std::chrono::milliseconds(10)));
     }
     CHECK(failures == 0);
@@ -34,10 +37,13 @@ TEST_CASE("a stopped task has ended, and its cancellation is no failure") {
 TEST_CASE("a task that throws reports it once") {
     Loop loop("test");
     std::atomic<int> failures{0};
-    Task failing(loop.executor(), []() -> awaitable<void> {
-        throw std::runtime_error("broken");
-        co_return;
-    }, [&](std::exception_ptr) { ++failures; });
+    Task failing(
+        loop.executor(),
+        []() -> awaitable<void> {
+            throw std::runtime_error("broken");
+            co_return;
+        },
+        [&](std::exception_ptr) { ++failures; });
     CHECK(failing.wait_for(std::chrono::seconds(10)));
     CHECK(failures == 1);
 }

@@ -1,10 +1,9 @@
-#include "cli/generated_secrets.hpp"
-
 #include <CLI/CLI.hpp>
 #include <filesystem>
 #include <fstream>
 #include <sys/stat.h>
 
+#include "cli/generated_secrets.hpp"
 #include "cli/settings_from_command_line.hpp"
 #include "support/catch.hpp"
 #include "support/postgres.hpp"

@@ -24,12 +24,14 @@ EndpointId endpoint(std::uint8_t number) {
 
 // A dispatcher and the hands that serve it: nothing happens by itself.
 struct Bench {
-    explicit Bench(workers::DispatcherOptions options = {}) : dispatcher(with_defaults(std::move(options)), 42) {
+    explicit Bench(workers::DispatcherOptions options = {})
+        : dispatcher(with_defaults(std::move(options)), 42) {
         dispatcher.gain_shard(shard);
         answer_lists();
     }
     static workers::DispatcherOptions with_defaults(workers::DispatcherOptions options) {
-        if (options.schedule.attempts() == 1) options.schedule = domain::RetrySchedule({seconds(5), seconds(60)});
+        if (options.schedule.attempts() == 1)
+            options.schedule = domain::RetrySchedule({seconds(5), seconds(60)});
         return options;
     }
 
@@ -45,7 +47,9 @@ struct Bench {
         const auto work = fetch_work();
         if (!work.shards_to_list.empty()) dispatcher.listed(found);
     }
-    workers::FetchWork fetch_work() { return dispatcher.take_fetch_work(clock.steady_now(), clock.system_now()); }
+    workers::FetchWork fetch_work() {
+        return dispatcher.take_fetch_work(clock.steady_now(), clock.system_now());
+    }
     std::vector<Start> starts() {
         std::vector<Start> all;
         while (true) {
@@ -87,7 +91,8 @@ struct Bench {
     // Payloads are asked for where they are missing.
     void answer_payloads() {
         auto work = fetch_work();
-        for (auto& delivery : work.payloads_to_load) delivery.payload = std::make_shared<const std::string>("{}");
+        for (auto& delivery : work.payloads_to_load)
+            delivery.payload = std::make_shared<const std::string>("{}");
         dispatcher.payloads_loaded(work.payloads_to_load);
     }
 
@@ -125,15 +130,18 @@ TEST_CASE("what a fetch sees of an announced batch is left to the hand-off: it s
     const auto work = bench.fetch_work();
     REQUIRE(work.probes.size() == 1);
     SECTION("the fetch comes back before the hand-off") {
-        bench.answer_probe(work, {{ApplicationId{}, endpoint(1), second.delivery.message, 1, false, second.delivery.run_id, {}}});
+        bench.answer_probe(
+            work,
+            {{ApplicationId{}, endpoint(1), second.delivery.message, 1, false, second.delivery.run_id, {}}});
         CHECK(bench.starts().empty());
         bench.dispatcher.hand_off(77, {second});
     }
     SECTION("the hand-off comes first: the probe that was under way is repeated") {
         bench.dispatcher.hand_off(77, {second});
         bench.answer_probe(work, {});
-        bench.answer_probe(bench.fetch_work(),
-                           {{ApplicationId{}, endpoint(1), second.delivery.message, 1, false, second.delivery.run_id, {}}});
+        bench.answer_probe(
+            bench.fetch_work(),
+            {{ApplicationId{}, endpoint(1), second.delivery.message, 1, false, second.delivery.run_id, {}}});
         bench.starts();
         bench.answer_payloads();
     }
@@ -204,7 +212,9 @@ TEST_CASE("a wake-up during a fetch causes another") {
     CHECK(bench.fetch_work().probes.size() == 1);
 }
 
-TEST_CASE("an endpoint's memory is bounded: what does not fit is refused and fetched when half the window is free") {
+TEST_CASE(
+    "an endpoint's memory is bounded: what does not fit is refused and fetched when half the window is "
+    "free") {
     Bench bench;
     bench.hand_off({bench.handed(endpoint(1))});
     bench.load(endpoint(1));
@@ -300,8 +310,8 @@ TEST_CASE("an ordered endpoint whose head is not due yet waits for it") {
 
 TEST_CASE("a disabled endpoint's deliveries are ended in the table, those in flight excepted") {
     Bench bench;
-    bench.hand_off({bench.handed(endpoint(1)), bench.handed(endpoint(1)), bench.handed(endpoint(1)), bench.handed(endpoint(1)),
-                    bench.handed(endpoint(1)), bench.handed(endpoint(1))});
+    bench.hand_off({bench.handed(endpoint(1)), bench.handed(endpoint(1)), bench.handed(endpoint(1)),
+                    bench.handed(endpoint(1)), bench.handed(endpoint(1)), bench.handed(endpoint(1))});
     bench.load(endpoint(1));
     const auto running = bench.starts();
     REQUIRE(running.size() == 4);
@@ -415,7 +425,8 @@ TEST_CASE("endpoints take turns and all of them together stay below the cap") {
     bench.load(endpoint(2));
     const auto starts = bench.starts();
     CHECK(starts.size() == 10);
-    CHECK(std::count_if(starts.begin(), starts.end(), [](const auto& s) { return s.delivery.endpoint == endpoint(2); }) == 1);
+    CHECK(std::count_if(starts.begin(), starts.end(),
+                        [](const auto& s) { return s.delivery.endpoint == endpoint(2); }) == 1);
 }
 
 TEST_CASE("a message older than the limit is a dead letter without an attempt, but a replay is attempted") {
@@ -481,7 +492,8 @@ TEST_CASE("after a lost connection the backlog is fetched again, what is in flig
     REQUIRE(work.probes.size() == 1);
     std::vector<store::DeliveryRow> rows;
     for (const auto& one : list)
-        rows.push_back({ApplicationId{}, endpoint(1), one.delivery.message, 1, false, one.delivery.run_id, {}});
+        rows.push_back(
+            {ApplicationId{}, endpoint(1), one.delivery.message, 1, false, one.delivery.run_id, {}});
     bench.answer_probe(work, rows);
     for (const auto& start : running) bench.commit(bench.end(start, Kind::delivered));
     bench.starts();

@@ -42,12 +42,14 @@ TEST_CASE("a process that is alone takes every shard") {
 TEST_CASE("shares differ by one at most and add up to all shards") {
     const int count = GENERATE(1, 2, 3, 5, 7, 64);
     Table table;
-    for (int i = 1; i <= count; ++i) table.processes.push_back({process(static_cast<std::uint8_t>(i)), 1, true});
+    for (int i = 1; i <= count; ++i)
+        table.processes.push_back({process(static_cast<std::uint8_t>(i)), 1, true});
     Liveness liveness;
     liveness.observe(table.processes, table.leases, start);
     std::size_t sum = 0, least = 64, most = 0;
     for (int i = 1; i <= count; ++i) {
-        const auto share = plan_shards(process(static_cast<std::uint8_t>(i)), table.leases, liveness).take.size();
+        const auto share =
+            plan_shards(process(static_cast<std::uint8_t>(i)), table.leases, liveness).take.size();
         sum += share;
         least = std::min(least, share);
         most = std::max(most, share);
