@@ -38,7 +38,7 @@ void add_options(CLI::App& app, Request& request, std::string& mode, int& second
         ->check(CLI::Range(1.0, 20e3));
     app.add_option("--endpoints", plan.endpoints, "each in an application of its own (default 1000)")
         ->check(CLI::Range(std::uint32_t{1}, most_endpoints));
-    app.add_option("--connections", plan.connections, "of the generator (default 64)")
+    app.add_option("--connections", plan.connections, "of the generator (default 128)")
         ->check(CLI::Range(1, 10'000));
     app.add_option("--payload-bytes", plan.payload_bytes, "(default 500)")
         ->check(CLI::Range(smallest_payload_bytes, std::size_t{60'000}));

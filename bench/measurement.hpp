@@ -20,12 +20,13 @@ struct Measurement {
     double accepted_per_second = 0, delivered_per_second = 0;
     Percentiles due_to_accepted, due_to_arrived, accepted_to_arrived;
     CpuTime cpu;
+    double cpu_window_seconds = 0;  // in which that was used; the waiting for what is lost is part of it
 
     std::uint64_t lost() const { return sent.accepted - arrived; }
 };
 
 // service: whose CPU time is counted; 0: none runs. Throws what Generator::run throws, and what has ended the
-// receiver. What has not arrived when nothing at all has arrived for half a minute is lost.
+// receiver. What has not arrived when nothing at all has arrived for a minute is lost.
 Measurement measure(Generator& generator, const Receiver& receiver, const Ledger& ledger, pid_t service,
                     const Load& load);
 

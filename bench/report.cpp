@@ -25,7 +25,8 @@ double microseconds_each(double cpu_seconds, const Measurement& measured) {
 }
 
 double share_of_machine(double cpu_seconds, const Measurement& measured, const Machine& machine) {
-    return measured.seconds > 0 ? 100 * cpu_seconds / (measured.seconds * machine.processors) : 0;
+    const auto available = measured.cpu_window_seconds * machine.processors;
+    return available > 0 ? 100 * cpu_seconds / available : 0;
 }
 
 using Out = std::back_insert_iterator<std::string>;
@@ -90,6 +91,7 @@ json::object json_of(const Measurement& measured) {
             {"requestToAcceptedMs", json_of(measured.due_to_accepted)},
             {"requestToArrivalMs", json_of(measured.due_to_arrived)},
             {"acceptedToArrivalMs", json_of(measured.accepted_to_arrived)},
+            {"cpuWindowSeconds", measured.cpu_window_seconds},
             {"cpuSeconds", json::object{{"service", measured.cpu.service},
                                         {"postgresql", measured.cpu.postgres},
                                         {"bench", measured.cpu.bench},

@@ -14,7 +14,7 @@ struct Plan {
     std::size_t repetitions = 3;
     double rate = 1'000;  // messages a second, of the latency
     std::uint32_t endpoints = 1'000;
-    std::size_t connections = 64;
+    std::size_t connections = 128;
     std::size_t payload_bytes = 500;
     std::uint64_t check_every = 100;  // one signature in so many is checked
     bool measure_latency = true, measure_throughput = true;

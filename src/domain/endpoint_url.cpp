@@ -186,14 +186,15 @@ std::variant<EndpointUrl, UrlError> parse_endpoint_url(std::string_view text) {
     url.https = scheme == "https";
     const auto port = parse_port(digits, url.https);
     if (!port) return UrlError{"the URL's port must be a number from 1 to 65535"};
-    if (!boost::urls::parse_uri(text))
+    const auto without_fragment = text.substr(0, text.find('#'));  // which is never sent, whatever it holds
+    if (!boost::urls::parse_uri(without_fragment))
         return UrlError{
             "the URL has a character that must be percent-encoded, or a broken percent-encoding (RFC 3986)"};
 
     url.host = std::move(std::get<Host>(host).name);
     url.literal = std::get<Host>(host).literal;
     url.port = *port;
-    url.text = assemble(url, text.substr(authority_end, text.find('#') - authority_end));
+    url.text = assemble(url, without_fragment.substr(authority_end));
     return url;
 }
 
