@@ -214,7 +214,7 @@ awaitable<store::Endpoint> modify(Context& context, const Principal& principal, 
     auto stored = co_await change(context, std::string(uid_taken), [&](store::Connection& connection) {
         return update(connection, context, principal, application, id, apply);
     });
-    if (stored.disabled) co_await store::await_acknowledged(context.pool, {id});
+    co_await store::await_acknowledged(context.pool, {id});
     co_return stored;
 }
 

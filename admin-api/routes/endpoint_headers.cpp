@@ -53,6 +53,7 @@ awaitable<http::Response> modify(Context& context, const Principal& principal, c
     co_await change(context, {}, [&](store::Connection& connection) {
         return update(connection, context, principal, application, id, apply);
     });
+    co_await store::await_acknowledged(context.pool, {id});
     co_return http::empty_response(204);
 }
 

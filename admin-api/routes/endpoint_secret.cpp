@@ -89,6 +89,7 @@ awaitable<http::Response> rotate_secret(Context& context, http::Request& request
     co_await change(context, {}, [&](store::Connection& connection) {
         return rotate(connection, context, principal, application, id, rotation);
     });
+    co_await store::await_acknowledged(context.pool, {id});
     co_return http::empty_response(204);
 }
 

@@ -219,7 +219,7 @@ awaitable<void> MessageBatcher::write(Tickets batch) {
         } else {
             spdlog::error("message {} can not be stored: {}", part.front()->message.id.str(),
                           written.error->what());
-            part.front()->fail(std::make_exception_ptr(*written.error));
+            part.front()->fail(*written.error);
         }
     }
     if (!losers.empty()) co_await answer_losers(std::move(losers));
@@ -289,7 +289,7 @@ awaitable<void> MessageBatcher::answer_losers(Tickets losers) {
             holders = co_await store::find_key_holders(*connection_, messages);
         } catch (const store::DatabaseError& error) {
             if (error.connection_lost()) continue;
-            for (const auto& loser : losers) loser->fail(std::current_exception());
+            for (const auto& loser : losers) loser->fail(error);
             co_return;
         }
     }

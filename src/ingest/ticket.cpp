@@ -35,7 +35,8 @@ Answer Ticket::take_answer() {
         case State::answered:
             break;
     }
-    if (const auto* failure = std::get_if<std::exception_ptr>(&result_)) std::rethrow_exception(*failure);
+    if (const auto* failure = std::get_if<Failure>(&result_))
+        throw store::DatabaseError(failure->sqlstate, failure->message, failure->constraint);
     return std::get<Answer>(result_);
 }
 
@@ -57,9 +58,11 @@ bool Ticket::withdrawn() const {
 }
 
 void Ticket::answer(Answer answer) { end(answer); }
-void Ticket::fail(std::exception_ptr failure) { end(std::move(failure)); }
+void Ticket::fail(const store::DatabaseError& error) {
+    end(Failure{error.sqlstate(), error.what(), error.constraint()});
+}
 
-void Ticket::end(std::variant<Answer, std::exception_ptr> result) {
+void Ticket::end(std::variant<Answer, Failure> result) {
     const std::lock_guard lock(mutex_);
     if (state_ != State::in_flight) return;
     state_ = State::answered;

@@ -1,14 +1,15 @@
 #pragma once
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
-#include <exception>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <variant>
 
 #include "async/event.hpp"
 #include "ingest/answer.hpp"
+#include "store/connection.hpp"
 
 namespace posthorn::ingest {
 
@@ -27,7 +28,8 @@ public:
     // the executor's thread and outlives the ticket's use of it, which ends with leave.
     void attach(const boost::asio::any_io_executor& executor, Event& answered);
     void leave();
-    // The answer, as far as it is known at the deadline. Throws what the writer failed with.
+    // The answer, as far as it is known at the deadline. Throws the store::DatabaseError that the writer
+    // failed with.
     Answer take_answer();
 
     // The writer's side.
@@ -35,7 +37,7 @@ public:
     void requeue();  // in flight -> queued; nothing of it was stored
     bool withdrawn() const;
     void answer(Answer answer);  // the first one counts
-    void fail(std::exception_ptr failure);
+    void fail(const store::DatabaseError& error);
 
 private:
     enum class State { queued, in_flight, answered, withdrawn };
@@ -43,7 +45,11 @@ private:
         boost::asio::any_io_executor executor;
         Event* answered;
     };
-    void end(std::variant<Answer, std::exception_ptr> result);
+    // The error's parts, and no exception object: that would be shared by two threads.
+    struct Failure {
+        std::string sqlstate, message, constraint;
+    };
+    void end(std::variant<Answer, Failure> result);
     void wake();
 
     const SteadyTime deadline_;
@@ -51,7 +57,7 @@ private:
     mutable std::mutex mutex_;  // guards what follows
     State state_ = State::queued;
     std::optional<Waiter> waiter_;
-    std::variant<Answer, std::exception_ptr> result_;
+    std::variant<Answer, Failure> result_;
 };
 
 }  // namespace posthorn::ingest
