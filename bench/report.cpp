@@ -56,7 +56,17 @@ void write_cpu(Out out, const Measurement& measured, const Machine& machine) {
                        share_of_machine(seconds, measured, machine));
 }
 
-void write_latency(Out out, const Measurement& measured, const Results& results) {
+// The median hides an outlier: all of them, in the order in which they were measured.
+template <typename Value>
+void write_each(Out out, std::string_view name, const std::vector<Measurement>& all, int decimals,
+                Value value) {
+    fmt::format_to(out, "  {:<28}", name);
+    for (const auto& one : all) fmt::format_to(out, "{:>10.{}f}", value(one), decimals);
+    *out = '\n';
+}
+
+void write_latency(Out out, const Results& results) {
+    const auto& measured = median_latency(results.latency);
     fmt::format_to(out, "\n{:<30}{:>10}{:>10}{:>10}{:>10}\n",
                    fmt::format("latency at {:.0f}/s, ms", results.plan.rate), "p50", "p90", "p99", "max");
     for (const auto& [name, times] : {std::pair{"request to arrival", measured.due_to_arrived},
@@ -64,13 +74,18 @@ void write_latency(Out out, const Measurement& measured, const Results& results)
                                       {"202 to arrival", measured.accepted_to_arrived}})
         fmt::format_to(out, "  {:<28}{:>10.2f}{:>10.2f}{:>10.2f}{:>10.2f}\n", name, times.p50, times.p90,
                        times.p99, times.max);
+    write_each(out, "p99 to arrival, each time", results.latency, 2,
+               [](const Measurement& one) { return one.due_to_arrived.p99; });
     write_cpu(out, measured, results.machine);
 }
 
-void write_throughput(Out out, const Measurement& measured, const Results& results) {
+void write_throughput(Out out, const Results& results) {
+    const auto& measured = median_throughput(results.throughput);
     fmt::format_to(out, "\nthroughput, messages/s\n");
     fmt::format_to(out, "  {:<28}{:>10.0f}\n", "accepted", measured.accepted_per_second);
     fmt::format_to(out, "  {:<28}{:>10.0f}\n", "delivered, end to end", measured.delivered_per_second);
+    write_each(out, "delivered, each time", results.throughput, 0,
+               [](const Measurement& one) { return one.delivered_per_second; });
     write_cpu(out, measured, results.machine);
 }
 
@@ -133,8 +148,8 @@ std::string table_of(const Results& results) {
     std::string text;
     const auto out = std::back_inserter(text);
     write_heading(out, results);
-    if (!results.throughput.empty()) write_throughput(out, median_throughput(results.throughput), results);
-    if (!results.latency.empty()) write_latency(out, median_latency(results.latency), results);
+    if (!results.throughput.empty()) write_throughput(out, results);
+    if (!results.latency.empty()) write_latency(out, results);
     fmt::format_to(
         out,
         "\nsent {}, arrived {}: {} refused, {} lost, {} duplicates, {} altered, {} at another endpoint\n",

@@ -171,7 +171,10 @@ std::vector<Start> Dispatcher::take_starts(SteadyTime now, SystemTime wall) {
         due->timer.reset();
         enqueue(*due);
     }
-    for (std::size_t visits = run_queue_.size(); visits > 0 && started_.size() < starts_a_take; --visits) {
+    // At the cap the endpoints keep their places: the next end of any request goes on from here.
+    for (std::size_t visits = run_queue_.size();
+         visits > 0 && started_.size() < starts_a_take && in_flight_ < options_.requests_in_flight;
+         --visits) {
         Lane* next = find(run_queue_.front());
         run_queue_.pop_front();
         if (next == nullptr) continue;
@@ -185,9 +188,7 @@ std::vector<Start> Dispatcher::take_starts(SteadyTime now, SystemTime wall) {
 }
 
 bool Dispatcher::may_start(const Lane& lane) const {
-    return lane.open() && !lane.ready.empty() &&
-           lane.slots < (lane.ordered() ? 1 : lane.concurrency.limit()) &&
-           in_flight_ < options_.requests_in_flight;
+    return lane.open() && !lane.ready.empty() && lane.slots < (lane.ordered() ? 1 : lane.concurrency.limit());
 }
 
 void Dispatcher::visit(Lane& lane, SteadyTime now, SystemTime wall) {
@@ -216,7 +217,8 @@ void Dispatcher::visit(Lane& lane, SteadyTime now, SystemTime wall) {
 }
 
 bool Dispatcher::start_next(Lane& lane, SteadyTime now, SystemTime wall) {
-    if (!may_start(lane) || !lane.rate.try_take(now)) return false;
+    if (in_flight_ >= options_.requests_in_flight || !may_start(lane) || !lane.rate.try_take(now))
+        return false;
     if (!lane.breaker.try_start(now)) {
         lane.rate.give_back();
         return false;

@@ -88,10 +88,10 @@ void Dispatcher::listed(const std::vector<store::BackloggedEndpoint>& endpoints)
         const Shard* shard = shard_of(number);
         if (shard == nullptr || shard->draining) continue;
         Lane& at = lane(endpoint, *shard);
-        if (at.more_in_table) continue;  // it will be looked at as soon as it has room
+        enqueue(at);
+        if (at.more_in_table) continue;  // it is probed as soon as it has room
         at.watermark = {};
         want_probe(at);
-        enqueue(at);
     }
 }
 

@@ -156,7 +156,7 @@ struct Service::Impl {
         options.dispatcher.oldest_delivery = settings.max_delivery_age;
         options.attempt.request_timeout = settings.request_timeout;
         options.attempt.svix_headers = settings.svix_headers;
-        options.client.connection_cache = 2 * settings.worker_concurrency;
+        options.client.connection_cache = 4 * settings.worker_concurrency;  // idle hosts stay connected
         options.client.user_agent = "Posthorn/" + std::string(version);
         if (!settings.ca_file.empty()) options.client.ca_file = settings.ca_file;
         options.client.name_servers = settings.name_servers;

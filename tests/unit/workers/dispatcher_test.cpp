@@ -563,3 +563,19 @@ TEST_CASE("an expunged payload makes the delivery undeliverable") {
     CHECK(bench.dispatcher.take_outcomes().at(0).reason == domain::DeadLetterReason::undeliverable);
     CHECK(bench.dispatcher.in_flight() == 0);
 }
+
+TEST_CASE("an endpoint that the cap kept waiting starts when any other endpoint's request has ended") {
+    workers::DispatcherOptions options;
+    options.requests_in_flight = 1;
+    Bench bench(options);
+    bench.hand_off({bench.handed(endpoint(1)), bench.handed(endpoint(2)), bench.handed(endpoint(3))});
+    bench.fetch_work();
+    for (std::uint8_t i = 1; i <= 3; ++i) bench.load(endpoint(i));
+    std::size_t done = 0;
+    for (auto starts = bench.starts(); !starts.empty(); starts = bench.starts()) {
+        REQUIRE(starts.size() == 1);
+        bench.commit(bench.end(starts[0], Kind::delivered));
+        ++done;
+    }
+    CHECK(done == 3);
+}
