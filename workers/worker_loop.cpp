@@ -70,7 +70,6 @@ WorkerLoop::WorkerLoop(boost::asio::any_io_executor executor, WorkerOptions opti
                        [this](const store::Outcome& outcome, const store::Completion& completion) {
                            dispatcher_.outcome_committed(outcome, completion, clock_.steady_now());
                            poke();
-                           progress_.set();
                        },
                    .connection_lost =
                        [this] {
@@ -79,8 +78,7 @@ WorkerLoop::WorkerLoop(boost::asio::any_io_executor executor, WorkerOptions opti
                        }}),
       pump_event_(executor),
       fetch_event_(executor),
-      mark_event_(executor),
-      progress_(executor) {}
+      mark_event_(executor) {}
 
 WorkerLoop::~WorkerLoop() = default;
 

@@ -78,7 +78,7 @@ private:
     Dispatcher dispatcher_;
     egress::Client client_;
     Completion completion_;
-    Event pump_event_, fetch_event_, mark_event_, progress_;
+    Event pump_event_, fetch_event_, mark_event_;
     EndpointMarks marks_;
 };
 

@@ -115,11 +115,6 @@ SELECT number, 0::int8 FROM ended
 UNION ALL
 SELECT number, greatest(due_in_us, 0) FROM retried
 
--- name: held_shards
--- Which of these (shard, epoch) are still so: what the fence of complete_deliveries would let through.
-SELECT l.shard FROM unnest($1::int2[], $2::int8[]) AS held (shard, epoch)
-JOIN shard_lease l ON l.shard = held.shard AND l.epoch = held.epoch
-
 -- name: end_deliveries_of_endpoint
 -- A disabled endpoint's deliveries become dead letters (reason $5), a deleted one's are cancelled (reason null); not those that
 -- are being attempted ($6), and at most $7 a time. Fenced like an outcome.

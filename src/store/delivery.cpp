@@ -212,19 +212,6 @@ awaitable<std::vector<Completion>> complete_deliveries(Connection& connection,
     co_return completions;
 }
 
-awaitable<std::vector<int>> held_shards(Connection& connection, std::vector<HeldShard> held) {
-    std::vector<std::int16_t> shards;
-    std::vector<std::int64_t> epochs;
-    for (const auto& one : held) {
-        shards.push_back(small(one.shard));
-        epochs.push_back(one.epoch);
-    }
-    const auto rows = co_await connection.exec(sql::held_shards, Params::of(shards, epochs));
-    std::vector<int> list;
-    for (int row = 0; row < rows.size(); ++row) list.push_back(rows.get<std::int16_t>(row, 0));
-    co_return list;
-}
-
 awaitable<std::int64_t> end_deliveries_of_endpoint(Connection& connection, HeldShard shard,
                                                    ApplicationId application, EndpointId endpoint,
                                                    std::optional<domain::DeadLetterReason> reason,

@@ -116,9 +116,6 @@ boost::asio::awaitable<std::vector<EndpointRow>> load_endpoints(Connection& conn
 boost::asio::awaitable<std::vector<Completion>> complete_deliveries(Connection& connection,
                                                                     const std::vector<Outcome>& outcomes);
 
-// Which of them are still at that epoch.
-boost::asio::awaitable<std::vector<int>> held_shards(Connection& connection, std::vector<HeldShard> held);
-
 // reason: of the dead letters; nothing: cancelled. `except`: being attempted. Returns how many ended, at most
 // `limit`.
 boost::asio::awaitable<std::int64_t> end_deliveries_of_endpoint(
