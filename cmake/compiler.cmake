@@ -24,9 +24,12 @@ if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
   target_compile_options(posthorn_options INTERFACE "SHELL:-Xclang -fno-pch-timestamp")
   add_link_options(-fuse-ld=lld)
 else()
-  # GCC 14 warns of dangling and maybe-uninitialised objects inside Boost's own coroutine frames.
+  # GCC 14 warns of dangling and maybe-uninitialised objects inside Boost's own coroutine frames, that these are allocated by
+  # another function than the one that frees them (both are Asio's), and of the bounds of a std::string's short form
+  # where the long one is used.
   target_compile_options(posthorn_options INTERFACE
-    -Wno-null-dereference -Wno-maybe-uninitialized -Wno-dangling-reference -Wno-missing-field-initializers)
+    -Wno-null-dereference -Wno-mismatched-new-delete -Wno-maybe-uninitialized -Wno-dangling-reference -Wno-missing-field-initializers
+    -Wno-array-bounds)
 endif()
 if(POSTHORN_SANITIZE)
   add_compile_options(-fsanitize=${POSTHORN_SANITIZE} -fno-sanitize-recover=all -O1)

@@ -13,9 +13,11 @@ pkg_check_modules(CARES REQUIRED IMPORTED_TARGET libcares)
 pkg_check_modules(TOMLPLUSPLUS REQUIRED IMPORTED_TARGET tomlplusplus)
 find_package(Catch2 REQUIRED)
 
-# One precompiled header for every module: Asio once, not once a file.
+# One precompiled header for every module: Asio once, not once a file. GCC uses it only where every macro is defined as it was
+# there, so the libraries that define some are linked here.
 add_library(posthorn_pch STATIC ${CMAKE_SOURCE_DIR}/src/base/asio.cpp)
-target_link_libraries(posthorn_pch PUBLIC posthorn_options Boost::headers fmt::fmt spdlog::spdlog Threads::Threads OpenSSL::SSL)
+target_link_libraries(posthorn_pch PUBLIC posthorn_options Boost::headers Boost::json Boost::url fmt::fmt
+  spdlog::spdlog Threads::Threads OpenSSL::SSL PkgConfig::SIMDJSON PkgConfig::TOMLPLUSPLUS)
 target_compile_definitions(posthorn_pch PUBLIC
   BOOST_ASIO_SEPARATE_COMPILATION BOOST_BEAST_SEPARATE_COMPILATION BOOST_ASIO_NO_DEPRECATED
   BOOST_ASIO_DISABLE_BOOST_COROUTINE)

@@ -90,8 +90,7 @@ std::chrono::seconds time_to_live(const ares_addrinfo& found) {
 
 // A socket of c-ares, which closes it; we only watch it.
 struct NameResolver::Socket {
-    Socket(const asio::any_io_executor& executor, ares_socket_t number)
-        : descriptor(executor, number), number(number) {}
+    Socket(const asio::any_io_executor& executor, ares_socket_t of) : descriptor(executor, of), number(of) {}
 
     asio::posix::stream_descriptor descriptor;
     ares_socket_t number;

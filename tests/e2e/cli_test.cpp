@@ -52,7 +52,7 @@ TEST_CASE("posthorn --version tells the project's version") {
     const auto shown = run_posthorn({"--version"}).output;
     REQUIRE(shown.starts_with("posthorn "));
     const auto version = shown.substr(9, shown.size() - 10);
-    CHECK_THAT(content_of(POSTHORN_SOURCE_DIR "/CMakeLists.txt"),
+    CHECK_THAT(content_of(test::source_directory() / "CMakeLists.txt"),
                contains("project(posthorn VERSION " + version + " "));
 }
 

@@ -21,8 +21,7 @@ const std::string secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const std::string other_master_key = "0f0e0d0c0b0a090807060504030201000f0e0d0c0b0a09080706050403020100";
 
 test::Service::Options on_a_database(std::map<std::string, std::string> environment = {}) {
-    return {.program = POSTHORN_BINARY,
-            .database_url = test::TestPostgres::instance().make_database(),
+    return {.database_url = test::TestPostgres::instance().make_database(),
             .environment = std::move(environment)};
 }
 

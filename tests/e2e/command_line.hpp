@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "support/child_process.hpp"
+#include "support/places.hpp"
 
 namespace posthorn::test {
 
@@ -12,7 +13,7 @@ inline ChildProcess::Options posthorn_options(std::vector<std::string> arguments
                                               std::map<std::string, std::string> environment = {},
                                               std::string input = {}) {
     ChildProcess::Options options;
-    options.program = POSTHORN_BINARY;
+    options.program = posthorn_program();
     options.arguments = std::move(arguments);
     options.environment = std::move(environment);
     options.input = std::move(input);

@@ -73,7 +73,7 @@ bool all_arrived(const Receiver& receiver, const std::set<std::string>& accepted
 }  // namespace
 
 TEST_CASE("kill -9 at random moments loses nothing that was accepted (I1)") {
-    Service service({.program = POSTHORN_BINARY});
+    Service service;
     Receiver receiver;
     const auto application = service.make_application();
     service.make_endpoint(application, receiver.url());
@@ -96,7 +96,7 @@ TEST_CASE("kill -9 at random moments loses nothing that was accepted (I1)") {
 }
 
 TEST_CASE("kill -9 of the embedded PostgreSQL is survived and loses nothing") {
-    Service service({.program = POSTHORN_BINARY});
+    Service service;
     Receiver receiver;
     const auto application = service.make_application();
     service.make_endpoint(application, receiver.url());
@@ -115,7 +115,7 @@ TEST_CASE("kill -9 of the embedded PostgreSQL is survived and loses nothing") {
 }
 
 TEST_CASE("SIGTERM finishes what is in flight: nothing is lost and nothing is sent twice (I5)") {
-    Service service({.program = POSTHORN_BINARY});
+    Service service;
     Receiver receiver({.status = 200, .body = "", .fields = {}, .delay = milliseconds(30)});
     const auto application = service.make_application();
     service.make_endpoint(application, receiver.url());
@@ -134,8 +134,8 @@ TEST_CASE("SIGTERM finishes what is in flight: nothing is lost and nothing is se
 TEST_CASE("two processes share the shards; the killed one's deliveries go on within 6 s (I3)") {
     const auto database = test::TestPostgres::instance().make_database();
     Receiver receiver;
-    Service one({.program = POSTHORN_BINARY, .database_url = database});
-    Service two({.program = POSTHORN_BINARY, .database_url = database});
+    Service one({.database_url = database});
+    Service two({.database_url = database});
     const auto shares = [&] {
         return test::run_sql(database,
                              "SELECT string_agg(n::text, ' ') FROM (SELECT count(*) n FROM shard_lease WHERE "
@@ -173,12 +173,12 @@ TEST_CASE("two processes share the shards; the killed one's deliveries go on wit
 TEST_CASE("a process that joins takes its share without a duplicate, and gives it back when it leaves (I5)") {
     const auto database = test::TestPostgres::instance().make_database();
     Receiver receiver({.status = 200, .body = "", .fields = {}, .delay = milliseconds(10)});
-    Service one({.program = POSTHORN_BINARY, .database_url = database});
+    Service one({.database_url = database});
     const auto application = one.make_application();
     for (int i = 0; i < 8; ++i) one.make_endpoint(application, receiver.url(fmt::format("/{}", i)));
     Submitter submitter(one, application);
     {
-        Service two({.program = POSTHORN_BINARY, .database_url = database});
+        Service two({.database_url = database});
         REQUIRE(receiver.wait_for(receiver.count() + 500, seconds(60)));
         CHECK(two.stop() == 0);
     }
@@ -194,7 +194,7 @@ TEST_CASE("a process that joins takes its share without a duplicate, and gives i
 TEST_CASE("a stalled process that lost its shards writes no outcome over a newer one (I4)") {
     const auto database = test::TestPostgres::instance().make_database();
     Receiver receiver;
-    Service one({.program = POSTHORN_BINARY, .database_url = database});
+    Service one({.database_url = database});
     const auto application = one.make_application();
     one.make_endpoint(application, receiver.url());
     receiver.hold();
@@ -203,7 +203,7 @@ TEST_CASE("a stalled process that lost its shards writes no outcome over a newer
     one.send(application, "order.paid", "{}");
     REQUIRE(receiver.wait_for(1));
     one.process().send_signal(SIGSTOP);
-    Service two({.program = POSTHORN_BINARY, .database_url = database});
+    Service two({.database_url = database});
     REQUIRE(receiver.wait_for(2, seconds(30)));  // the other took over and sends it again
     receiver.release();
     // The new owner's failed attempts move the row on; the success that the old one reads now must not end

@@ -16,7 +16,7 @@ namespace {
 
 // One service for the cases that need nothing special: starting one takes seconds.
 Service& service() {
-    static Service shared({.program = POSTHORN_BINARY});
+    static Service shared;
     return shared;
 }
 
@@ -211,9 +211,7 @@ TEST_CASE("event types, channels and disabled endpoints decide who gets a messag
 }
 
 TEST_CASE("a private address is refused at create and at the attempt, whatever its spelling") {
-    Service guarded({.program = POSTHORN_BINARY,
-                     .database_url = {},
-                     .environment = {{"POSTHORN_ALLOW_NETWORKS", "127.0.0.1/32"}}});
+    Service guarded({.environment = {{"POSTHORN_ALLOW_NETWORKS", "127.0.0.1/32"}}});
     const auto application = guarded.make_application();
     const auto path = "/api/v1/app/" + application + "/endpoint";
     for (const auto* url : {"http://127.0.0.2/", "http://0x7f000002/", "http://2130706434/",
@@ -262,9 +260,7 @@ TEST_CASE("a rotated secret signs beside the old one until its grace is over") {
 TEST_CASE(
     "an endpoint that does nothing but fail for long enough is disabled, and the database remembers since "
     "when") {
-    Service strict({.program = POSTHORN_BINARY,
-                    .database_url = {},
-                    .environment = {{"POSTHORN_DISABLE_ENDPOINT_AFTER", "2s"},
+    Service strict({.environment = {{"POSTHORN_DISABLE_ENDPOINT_AFTER", "2s"},
                                     {"POSTHORN_RETRY_SCHEDULE", "500ms,1s,1s,1s,1s,1s"}}});
     Receiver receiver({.status = 500});
     const auto to = subscribe(strict, receiver);

@@ -58,9 +58,7 @@ private:
 
 TEST_CASE("a subscriber that drips is cut at the deadline and recorded as a timeout") {
     DrippingSubscriber dripping;
-    Service service({.program = POSTHORN_BINARY,
-                     .database_url = {},
-                     .environment = {{"POSTHORN_REQUEST_TIMEOUT", "1s"}, {"POSTHORN_RETRY_SCHEDULE", "1h"}}});
+    Service service({.environment = {{"POSTHORN_REQUEST_TIMEOUT", "1s"}, {"POSTHORN_RETRY_SCHEDULE", "1h"}}});
     const auto application = service.make_application();
     service.make_endpoint(application, dripping.url());
     const auto id = service.send(application, "order.paid", "{}");
@@ -81,7 +79,7 @@ TEST_CASE("a subscriber that drips is cut at the deadline and recorded as a time
 
 TEST_CASE("an endpoint with 100,000 due deliveries does not delay another (I9)") {
     const auto database = test::TestPostgres::instance().make_database();
-    Service service({.program = POSTHORN_BINARY, .database_url = database});
+    Service service({.database_url = database});
     Receiver good, flooded;
     flooded.hold();  // every request to it stays open until its time is up
     const auto crowded = service.make_application();

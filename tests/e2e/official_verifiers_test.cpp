@@ -2,6 +2,7 @@
 
 #include "support/catch.hpp"
 #include "support/child_process.hpp"
+#include "support/places.hpp"
 #include "support/receiver.hpp"
 #include "support/service.hpp"
 
@@ -23,9 +24,8 @@ std::string as_line(const Received& request, const std::string& secret) {
 
 // What the official npm packages say of each line.
 std::string verify_by_npm(const std::string& lines) {
-    const std::string folder = std::string(POSTHORN_SOURCE_DIR) + "/tests/npm";
     cli::ChildProcess node({.program = "/usr/bin/env",
-                            .arguments = {"node", folder + "/verify.mjs"},
+                            .arguments = {"node", test::source_directory() / "tests/npm/verify.mjs"},
                             .environment = {},
                             .input = lines});
     const auto status = node.wait(std::chrono::seconds(60));
@@ -37,7 +37,7 @@ std::string verify_by_npm(const std::string& lines) {
 }  // namespace
 
 TEST_CASE("the official npm packages verify every delivery, through retries and rotation too (I11)") {
-    Service service({.program = POSTHORN_BINARY});
+    Service service;
     Receiver receiver;
     receiver.answer_next({{.status = 500}});
     const auto application = service.make_application();

@@ -5,6 +5,7 @@
 
 #include "base/clock.hpp"
 #include "domain/access_token.hpp"
+#include "support/places.hpp"
 
 namespace posthorn::test {
 
@@ -44,7 +45,7 @@ void Service::start() {
     };
     if (!options_.database_url.empty()) environment["POSTHORN_DATABASE_URL"] = options_.database_url;
     for (const auto& [name, value] : options_.environment) environment[name] = value;
-    process_ = std::make_unique<cli::ServiceProcess>(options_.program, environment);
+    process_ = std::make_unique<cli::ServiceProcess>(posthorn_program(), environment);
     if (!process_->wait_until_ready(start_limit))
         throw std::runtime_error("posthorn serve is not ready within its time: " + log());
     client_ = std::make_unique<egress::ApiClient>(

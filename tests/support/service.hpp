@@ -18,12 +18,12 @@ namespace posthorn::test {
 class Service {
 public:
     struct Options {
-        std::filesystem::path program;  // POSTHORN_BINARY
         std::string database_url = {};  // empty: embedded
         // Over the defaults: delivery to 127.0.0.0/8 allowed, retries after 100ms,200ms,400ms, fixed secrets.
         std::map<std::string, std::string> environment = {};
     };
 
+    Service() : Service(Options{}) {}
     explicit Service(Options options);  // start()
     ~Service();
 

@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "support/catch.hpp"
+#include "support/places.hpp"
 
 namespace fs = std::filesystem;
 
@@ -25,7 +26,7 @@ std::string trim(std::string text) {
 
 // The table of docs/architecture.md: | module | folder | may use |
 std::map<std::string, Module> read_table() {
-    std::ifstream in(std::string(POSTHORN_SOURCE_DIR) + "/docs/architecture.md");
+    std::ifstream in(posthorn::test::source_directory() / "docs/architecture.md");
     std::map<std::string, Module> modules;
     bool inside = false;
     for (std::string line; std::getline(in, line);) {
@@ -66,7 +67,7 @@ TEST_CASE("every module includes only what docs/architecture.md allows") {
     REQUIRE(modules.size() >= 12);
     std::size_t files = 0;
     for (const auto& [name, module] : modules) {
-        const fs::path folder = fs::path(POSTHORN_SOURCE_DIR) / module.folder;
+        const fs::path folder = posthorn::test::source_directory() / module.folder;
         REQUIRE(fs::is_directory(folder));
         for (const auto& entry : fs::recursive_directory_iterator(folder)) {
             if (entry.path().extension() != ".cpp" && entry.path().extension() != ".hpp") continue;
@@ -87,7 +88,7 @@ TEST_CASE("Beast, libcurl, c-ares and libpq are each seen by one module only") {
                                                    {"ares.h", "src/egress"},
                                                    {"libpq-fe.h", "src/store"}};
     for (const auto& top : {"src", "workers", "admin-api"})
-        for (const auto& entry : fs::recursive_directory_iterator(fs::path(POSTHORN_SOURCE_DIR) / top)) {
+        for (const auto& entry : fs::recursive_directory_iterator(posthorn::test::source_directory() / top)) {
             if (!entry.is_regular_file() || entry.path().filename() == "asio.cpp") continue;
             std::ifstream in(entry.path());
             for (std::string line; std::getline(in, line);)
@@ -101,7 +102,7 @@ TEST_CASE("Beast, libcurl, c-ares and libpq are each seen by one module only") {
 
 TEST_CASE("nothing is detached") {
     for (const auto& top : {"src", "workers", "admin-api"})
-        for (const auto& entry : fs::recursive_directory_iterator(fs::path(POSTHORN_SOURCE_DIR) / top)) {
+        for (const auto& entry : fs::recursive_directory_iterator(posthorn::test::source_directory() / top)) {
             if (!entry.is_regular_file() || entry.path().filename() == "pch.hpp") continue;
             std::ifstream in(entry.path());
             for (std::string line; std::getline(in, line);) {

@@ -9,6 +9,7 @@
 #include "config/setting_values.hpp"
 #include "config/settings_table.hpp"
 #include "support/catch.hpp"
+#include "support/places.hpp"
 
 using namespace posthorn;
 using namespace posthorn::config;
@@ -188,7 +189,7 @@ TEST_CASE("both ends of every range are allowed and what lies beyond is not") {
 }
 
 TEST_CASE("docs/settings.md says what the table of settings says") {
-    const std::string path = POSTHORN_SOURCE_DIR "/docs/settings.md";
+    const auto path = posthorn::test::source_directory() / "docs/settings.md";
     if (std::getenv("UPDATE_DOCS")) std::ofstream(path) << settings_as_markdown();
     std::ifstream file(path);
     const std::string written{std::istreambuf_iterator<char>(file), {}};
