@@ -29,7 +29,7 @@ else()
   # where the long one is used.
   target_compile_options(posthorn_options INTERFACE
     -Wno-null-dereference -Wno-mismatched-new-delete -Wno-maybe-uninitialized -Wno-dangling-reference -Wno-missing-field-initializers
-    -Wno-array-bounds)
+    -Wno-array-bounds -Wno-stringop-overflow)
 endif()
 if(POSTHORN_SANITIZE)
   add_compile_options(-fsanitize=${POSTHORN_SANITIZE} -fno-sanitize-recover=all -O1)

@@ -84,7 +84,10 @@ void Connection::arm(Duration timeout) {
 // still wait for its handlers.
 asio::awaitable<void> Connection::run() {
     co_await asio::this_coro::throw_if_cancelled(false);
-    while (!closing_ && !broken_ && co_await read_batch()) co_await answer_batch();
+    while (!closing_ && !broken_) {
+        if (!co_await read_batch()) break;
+        co_await answer_batch();
+    }
     if (refusal_ && !closing_ && !broken_) append_refusal();
     co_await close();
 }

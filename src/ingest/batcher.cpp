@@ -284,7 +284,8 @@ awaitable<void> MessageBatcher::answer_losers(Tickets losers) {
     const auto messages = messages_of(losers);
     const auto deadline = last_deadline(losers);
     std::optional<std::vector<store::KeyHolders>> holders;
-    while (!holders && co_await connect(deadline)) {
+    while (!holders) {
+        if (!co_await connect(deadline)) break;
         try {
             holders = co_await store::find_key_holders(*connection_, messages);
         } catch (const store::DatabaseError& error) {

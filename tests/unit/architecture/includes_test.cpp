@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <map>
 #include <regex>
 #include <set>
@@ -60,6 +61,15 @@ std::vector<std::string> own_includes(const fs::path& file) {
     return found;
 }
 
+void for_each_line(const std::function<void(const fs::path&, const std::string&)>& look) {
+    for (const auto& top : {"src", "workers", "admin-api"})
+        for (const auto& entry : fs::recursive_directory_iterator(posthorn::test::source_directory() / top)) {
+            if (!entry.is_regular_file()) continue;
+            std::ifstream in(entry.path());
+            for (std::string line; std::getline(in, line);) look(entry.path(), line);
+        }
+}
+
 }  // namespace
 
 TEST_CASE("every module includes only what docs/architecture.md allows") {
@@ -87,29 +97,30 @@ TEST_CASE("Beast, libcurl, c-ares and libpq are each seen by one module only") {
                                                    {"curl/", "src/egress"},
                                                    {"ares.h", "src/egress"},
                                                    {"libpq-fe.h", "src/store"}};
-    for (const auto& top : {"src", "workers", "admin-api"})
-        for (const auto& entry : fs::recursive_directory_iterator(posthorn::test::source_directory() / top)) {
-            if (!entry.is_regular_file() || entry.path().filename() == "asio.cpp") continue;
-            std::ifstream in(entry.path());
-            for (std::string line; std::getline(in, line);)
-                for (const auto& [library, folder] : owner)
-                    if (line.starts_with("#include <" + library)) {
-                        INFO(entry.path().string() << ": " << line);
-                        CHECK(entry.path().string().find("/" + folder + "/") != std::string::npos);
-                    }
-        }
+    for_each_line([&](const fs::path& file, const std::string& line) {
+        if (file.filename() == "asio.cpp") return;
+        for (const auto& [library, folder] : owner)
+            if (line.starts_with("#include <" + library)) {
+                INFO(file.string() << ": " << line);
+                CHECK(file.string().find("/" + folder + "/") != std::string::npos);
+            }
+    });
 }
 
 TEST_CASE("nothing is detached") {
-    for (const auto& top : {"src", "workers", "admin-api"})
-        for (const auto& entry : fs::recursive_directory_iterator(posthorn::test::source_directory() / top)) {
-            if (!entry.is_regular_file() || entry.path().filename() == "pch.hpp") continue;
-            std::ifstream in(entry.path());
-            for (std::string line; std::getline(in, line);) {
-                INFO(entry.path().string()
-                     << ": " << line << "\nuse async/task.hpp, or a completion handler that is counted");
-                CHECK(line.find("asio::detached") == std::string::npos);
-                CHECK(line.find(".detach()") == std::string::npos);
-            }
-        }
+    for_each_line([](const fs::path& file, const std::string& line) {
+        if (file.filename() == "pch.hpp") return;
+        INFO(file.string() << ": " << line
+                           << "\nuse async/task.hpp, or a completion handler that is counted");
+        CHECK(line.find("asio::detached") == std::string::npos);
+        CHECK(line.find(".detach()") == std::string::npos);
+    });
+}
+
+TEST_CASE("no loop's condition awaits behind && or ||, which GCC 14 evaluates once too often") {
+    static const std::regex pattern(R"re(\b(while|for) \(.*(&&|\|\|).*co_await)re");
+    for_each_line([](const fs::path& file, const std::string& line) {
+        INFO(file.string() << ": " << line << "\nbreak out of the loop's body");
+        CHECK_FALSE((line.find("co_await") != std::string::npos && std::regex_search(line, pattern)));
+    });
 }
