@@ -96,7 +96,8 @@ bool check_text(std::string_view text, const TextRule& rule, const Problems::Loc
                      "value_error.any_str.max_length");
         return false;
     }
-    if (rule.name && !domain::is_valid_name(text, rule.longest)) {
+    const auto name = rule.wildcard && domain::is_wildcard(text) ? text.substr(0, text.size() - 2) : text;
+    if (rule.name && !domain::is_valid_name(name, rule.longest)) {
         problems.add(location, "may hold only letters, digits, '-', '_' and '.' (^[a-zA-Z0-9\\-_.]+$)",
                      "value_error.str.regex");
         return false;
@@ -228,6 +229,38 @@ Field<std::vector<std::string>> ObjectReader::texts(std::string_view name, Need 
         field.mentioned = true;
         field.value = std::move(list);
     }
+    return field;
+}
+
+Field<std::vector<std::int32_t>> ObjectReader::integers(std::string_view name, Need need, std::size_t fewest,
+                                                        std::size_t most, std::int32_t lowest,
+                                                        std::int32_t highest) const {
+    Field<std::vector<std::int32_t>> field;
+    const auto* value = find(name, need, field);
+    if (!value) return field;
+    const auto* array = value->if_array();
+    if (!array) {
+        problems_.add(location(name), "must be an array", "type_error.list");
+        return field;
+    }
+    if (array->size() < fewest || array->size() > most) {
+        problems_.add(location(name), fmt::format("must have from {} to {} items", fewest, most),
+                      "value_error.list.items");
+        return field;
+    }
+    std::vector<std::int32_t> list;
+    for (std::size_t i = 0; i < array->size(); ++i) {
+        const auto* number = (*array)[i].if_int64();
+        if (number != nullptr && *number >= lowest && *number <= highest) {
+            list.push_back(static_cast<std::int32_t>(*number));
+            continue;
+        }
+        auto of_item = location(name);
+        of_item.push_back(std::to_string(i));
+        problems_.add(of_item, fmt::format("must be an integer from {} to {}", lowest, highest),
+                      "value_error.number.range");
+    }
+    if (list.size() == array->size()) field = {true, std::move(list)};
     return field;
 }
 

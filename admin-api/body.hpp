@@ -47,6 +47,7 @@ struct TextRule {
     std::size_t shortest = 0;
     std::size_t longest = 0;  // code points
     bool name = false;        // [a-zA-Z0-9\-_.]+
+    bool wildcard = false;    // a name may end in ".*"
 };
 
 struct ListRule {
@@ -77,6 +78,9 @@ public:
     Field<bool> boolean(std::string_view name, Need need) const;
     Field<SystemTime> time(std::string_view name, Need need) const;                                // RFC 3339
     Field<std::vector<std::string>> texts(std::string_view name, Need need, ListRule rule) const;  // unique
+    Field<std::vector<std::int32_t>> integers(std::string_view name, Need need, std::size_t fewest,
+                                              std::size_t most, std::int32_t lowest,
+                                              std::int32_t highest) const;
     Field<StringMap> map(std::string_view name, Need need, MapRule rule) const;
     Field<NullableStringMap> nullable_map(std::string_view name, Need need, MapRule rule) const;
     // An object taken as it is, free of NUL characters.

@@ -8,6 +8,7 @@
 
 #include "admin-api/limits.hpp"
 #include "http/ascii.hpp"
+#include "http/header_rules.hpp"
 
 namespace posthorn::admin {
 
@@ -19,63 +20,13 @@ constexpr std::array<std::string_view, 7> sensitive{
     "authorization",    "cookie",    "proxy-authenticate", "proxy-authorization",
     "www-authenticate", "x-api-key", "x-auth-token"};
 
-constexpr std::array<std::string_view, 15> forbidden{"accept-encoding",
-                                                     "connection",
-                                                     "content-encoding",
-                                                     "content-length",
-                                                     "content-type",
-                                                     "expect",
-                                                     "host",
-                                                     "http2-settings",
-                                                     "keep-alive",
-                                                     "proxy-connection",
-                                                     "te",
-                                                     "trailer",
-                                                     "transfer-encoding",
-                                                     "upgrade",
-                                                     "user-agent"};
-constexpr std::array<std::string_view, 2> forbidden_prefixes{"webhook-", "svix-"};
-
 constexpr MapRule headers_rule{
     .most = limits::headers_per_endpoint,
     .key = {.shortest = 1, .longest = limits::header_name_bytes},
     .value = {.shortest = 0, .longest = limits::header_value_bytes},
 };
 
-bool is_token_character(char c) {
-    return http::is_letter(c) || http::is_digit(c) ||
-           std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
-}
-
-bool is_forbidden(std::string_view name) {
-    const auto equals = [&](std::string_view other) { return http::equals_without_case(name, other); };
-    return std::any_of(forbidden.begin(), forbidden.end(), equals) ||
-           std::any_of(forbidden_prefixes.begin(), forbidden_prefixes.end(), [&](std::string_view prefix) {
-               return http::equals_without_case(name.substr(0, prefix.size()), prefix);
-           });
-}
-
-// Why a header may not be set; empty if it may. HTTP gives the bytes of a value no encoding, so it is ASCII;
-// white space at its ends would be lost on the way.
-std::string check_header(std::string_view name, std::string_view value) {
-    if (!std::all_of(name.begin(), name.end(), is_token_character))
-        return "is not a header name (RFC 9110: letters, digits and !#$%&'*+-.^_`|~)";
-    if (is_forbidden(name)) return "is set by the service itself, or by HTTP, and can not be chosen";
-    const auto is_visible = [](char c) { return c == '\t' || (c >= 0x20 && c < 0x7F); };
-    if (!std::all_of(value.begin(), value.end(), is_visible))
-        return "the value may hold only visible ASCII characters, spaces and tabs";
-    const auto is_blank = [](char c) { return c == ' ' || c == '\t'; };
-    if (!value.empty() && (is_blank(value.front()) || is_blank(value.back())))
-        return "the value must not begin or end with white space";
-    return {};
-}
-
 }  // namespace
-
-bool CaselessLess::operator()(std::string_view a, std::string_view b) const {
-    return std::lexicographical_compare(a.begin(), a.end(), b.begin(), b.end(),
-                                        [](char x, char y) { return http::lower(x) < http::lower(y); });
-}
 
 bool is_sensitive_header(std::string_view name) {
     return std::any_of(sensitive.begin(), sensitive.end(),
@@ -114,10 +65,10 @@ Field<NullableStringMap> read_headers(const ObjectReader& reader, Need need, boo
         field = {true, NullableStringMap(plain->begin(), plain->end())};
     }
     if (!field) return field;
-    std::set<std::string_view, CaselessLess> seen;
+    std::set<std::string_view, http::CaselessLess> seen;
     bool valid = true;
     for (const auto& [name, value] : *field) {
-        auto problem = check_header(name, value.value_or(""));
+        auto problem = http::header_problem(name, value.value_or(""));
         if (problem.empty() && !seen.insert(name).second)
             problem = "is there twice (names compare without case)";
         if (problem.empty()) continue;

@@ -15,6 +15,7 @@ inline constexpr TextRule description_rule{.shortest = 0, .longest = limits::des
 inline constexpr TextRule event_type_rule{
     .shortest = 1, .longest = limits::event_type_characters, .name = true};
 inline constexpr TextRule channel_rule{.shortest = 1, .longest = limits::channel_characters, .name = true};
+inline constexpr TextRule tag_rule{.shortest = 1, .longest = limits::tag_characters, .name = true};
 
 // A uid must not read as an id of its kind: it could never be asked for.
 template <class IdType>

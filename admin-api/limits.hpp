@@ -14,6 +14,7 @@ inline constexpr std::size_t name_characters = 1024;
 inline constexpr std::size_t description_characters = 4096;
 inline constexpr std::size_t event_type_characters = 256;
 inline constexpr std::size_t channel_characters = 128;
+inline constexpr std::size_t tag_characters = 128;
 inline constexpr std::size_t feature_flag_characters = 256;
 inline constexpr std::size_t url_characters = 4096;
 
@@ -24,6 +25,10 @@ inline constexpr std::size_t metadata_value_characters = 1024;
 inline constexpr std::size_t event_types_per_endpoint = 512;
 inline constexpr std::size_t channels_per_endpoint = 10;
 inline constexpr std::size_t channels_per_message = 5;
+
+inline constexpr std::size_t filter_bytes = 8 * 1024;
+inline constexpr std::size_t retries_per_schedule = 30;
+inline constexpr std::chrono::seconds longest_retry_delay{7 * 86'400};
 
 inline constexpr std::size_t headers_per_endpoint = 40;
 inline constexpr std::size_t header_name_bytes = 128;

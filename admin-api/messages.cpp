@@ -32,10 +32,16 @@ std::string message_text(const store::MessageRow& message, bool with_content, js
                         {"eventType", message.event_type},
                         {"eventId", or_null(message.event_id)},
                         {"channels", or_null(message.channels)},
+                        {"tags", or_null(message.tags)},
+                        {"deliverAt", message.deliver_at ? json::value(format_timestamp(*message.deliver_at))
+                                                         : json::value(nullptr)},
                         {"timestamp", format_timestamp(uuid_v7_time(message.id.value))}};
     for (auto& [name, value] : further) object[name] = std::move(value);
     std::string_view payload = content_left_out;
     if (with_content) payload = message.payload ? std::string_view(*message.payload) : content_expunged;
+    std::string text;
+    if (with_content && message.payload && message.raw)
+        payload = text = json::serialize(json::string(*message.payload));
     return with_raw_member(object, "payload", payload);
 }
 
@@ -45,7 +51,8 @@ void add_status(json::object& object, store::MessageStatus status) {
 }
 
 MessageQuery read_message_query(const QueryReader& query) {
-    return {{query.texts("event_types", event_types_rule), query.text("channel", channel_rule)},
+    return {{query.texts("event_types", event_types_rule), query.text("channel", channel_rule),
+             query.text("tag", tag_rule)},
             query.time("before"),
             query.time("after"),
             query.boolean("with_content", true)};

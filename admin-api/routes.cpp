@@ -17,6 +17,7 @@ void add_routes(http::Router& router, Context& context) {
     add_endpoint_routes(router, context);
     add_endpoint_secret_routes(router, context);
     add_event_type_routes(router, context);
+    add_explanation_routes(router, context);
     add_health_routes(router, context);
     add_message_routes(router, context);
     add_replay_routes(router, context);

@@ -12,6 +12,7 @@ void add_endpoint_header_routes(http::Router& router, Context& context);
 void add_endpoint_routes(http::Router& router, Context& context);
 void add_endpoint_secret_routes(http::Router& router, Context& context);
 void add_event_type_routes(http::Router& router, Context& context);
+void add_explanation_routes(http::Router& router, Context& context);
 void add_health_routes(http::Router& router, Context& context);
 void add_message_routes(http::Router& router, Context& context);
 void add_replay_routes(http::Router& router, Context& context);

@@ -1,5 +1,8 @@
 #include "workers/attempt.hpp"
 
+#include <algorithm>
+#include <boost/algorithm/string/predicate.hpp>
+
 #include "domain/retry_schedule.hpp"
 
 namespace posthorn::workers {
@@ -18,7 +21,14 @@ egress::Request make_request(const Start& start, const AttemptOptions& options, 
     egress::Request request;
     request.url = config.url;
     request.headers.reserve(config.headers.size() + 7);
-    request.headers.emplace_back("Content-Type", "application/json");
+    static const domain::MessageExtras none;
+    const auto& extras = start.delivery.extras ? *start.delivery.extras : none;
+    const auto is_set = [&](std::string_view name) {
+        return std::any_of(extras.headers.begin(), extras.headers.end(),
+                           [&](const auto& header) { return boost::algorithm::iequals(header.first, name); });
+    };
+    if (!is_set("Content-Type"))
+        request.headers.emplace_back("Content-Type", extras.raw ? "text/plain" : "application/json");
     const auto add = [&](const std::string& prefix) {
         request.headers.emplace_back(prefix + "id", id);
         request.headers.emplace_back(prefix + "timestamp", std::to_string(timestamp));
@@ -26,12 +36,21 @@ egress::Request make_request(const Start& start, const AttemptOptions& options, 
     };
     add("webhook-");
     if (options.svix_headers) add("svix-");
-    request.headers.insert(request.headers.end(), config.headers.begin(), config.headers.end());
+    for (const auto& header : config.headers)
+        if (!is_set(header.first)) request.headers.push_back(header);
+    request.headers.insert(request.headers.end(), extras.headers.begin(), extras.headers.end());
     request.body = start.delivery.payload;
-    request.timeout = options.request_timeout;
+    request.timeout = std::min(config.timeout.value_or(options.request_timeout), options.request_timeout);
     request.http2 = config.http2;
     request.group = request_group(config.id);
     return request;
+}
+
+bool is_wanted(const Start& start) {
+    const auto& filter = start.config->filter;
+    if (!filter || start.delivery.manual) return true;
+    const bool raw = start.delivery.extras && start.delivery.extras->raw;
+    return !raw && filter->matches(*start.delivery.payload);
 }
 
 domain::Verdict judge_result(const egress::Result& result, SystemTime wall) {

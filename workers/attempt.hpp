@@ -13,6 +13,10 @@ struct AttemptOptions {
     bool svix_headers = false;  // also send webhook-* as svix-*, for receivers that know only those
 };
 
+// Whether the endpoint's filter lets the payload through. What was asked for by hand goes through in any
+// case, a payload that is not JSON in none.
+bool is_wanted(const Start& start);
+
 // The signed request of an attempt made at `wall`; may_start and group are the caller's.
 egress::Request make_request(const Start& start, const AttemptOptions& options, SystemTime wall);
 

@@ -17,8 +17,9 @@ struct Delivery {
     std::int64_t run_id = 0;
     int attempt = 1;
     bool manual = false;
-    std::shared_ptr<const std::string> payload;  // null: still in the table message
-    SteadyTime slot_taken{};                     // when it was let through to be attempted
+    std::shared_ptr<const std::string> payload;           // null: still in the table message
+    std::shared_ptr<const domain::MessageExtras> extras;  // comes with the payload; null: none
+    SteadyTime slot_taken{};                              // when it was let through to be attempted
 };
 
 // A delivery whose request is to be sent now.
@@ -32,7 +33,7 @@ struct Start {
 struct HandedDelivery {
     Delivery delivery;
     int shard = 0;
-    bool ordered = false;
+    bool from_table = false;  // the table says when it is its turn
 };
 
 }  // namespace posthorn::workers

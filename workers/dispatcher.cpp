@@ -121,7 +121,7 @@ std::vector<std::pair<int, EndpointId>> Dispatcher::hand_off(std::uint64_t batch
             continue;
         }
         Lane& to = lane(endpoint, *shard);
-        if (handed.ordered || to.ordered()) {
+        if (handed.from_table || to.ordered()) {
             want_probe(to);
         } else if (to.more_in_table || to.probing || std::ssize(to.ready) >= to.window() ||
                    (to.config && !to.open())) {
@@ -226,7 +226,7 @@ bool Dispatcher::start_next(Lane& lane, SteadyTime now, SystemTime wall) {
     Delivery delivery = std::move(lane.ready.front());
     lane.ready.pop_front();
     if (delivery.payload) payload_bytes_ -= delivery.payload->size();
-    if (expired(delivery, wall)) {
+    if (delivery.payload && expired(delivery, wall)) {
         lane.rate.give_back();
         lane.breaker.on_not_started(now);
         end_without_attempt(lane, std::move(delivery), domain::DeadLetterReason::expired);
@@ -244,23 +244,28 @@ bool Dispatcher::start_next(Lane& lane, SteadyTime now, SystemTime wall) {
 }
 
 bool Dispatcher::expired(const Delivery& delivery, SystemTime wall) const {
-    return !delivery.manual && options_.oldest_delivery.count() > 0 &&
-           wall - uuid_v7_time(delivery.message.value) > options_.oldest_delivery;
+    if (delivery.manual || options_.oldest_delivery.count() == 0) return false;
+    SystemTime wanted = uuid_v7_time(delivery.message.value);
+    if (delivery.extras && delivery.extras->deliver_at)
+        wanted = std::max(wanted, *delivery.extras->deliver_at);
+    return wall - wanted > options_.oldest_delivery;
 }
 
-void Dispatcher::end_without_attempt(Lane& lane, Delivery delivery, domain::DeadLetterReason reason) {
+void Dispatcher::end_without_attempt(Lane& lane, Delivery delivery,
+                                     std::optional<domain::DeadLetterReason> reason) {
     lane.held.at(delivery.run_id).stage = Lane::Stage::uncommitted;
-    outcomes_.push_back({.shard = lane.shard,
-                         .application = delivery.application,
-                         .endpoint = delivery.endpoint,
-                         .message = delivery.message,
-                         .run_id = delivery.run_id,
-                         .attempt = delivery.attempt,
-                         .manual = delivery.manual,
-                         .verdict = store::Outcome::Verdict::dead_letter,
-                         .reason = reason,
-                         .delay = {},
-                         .record = std::nullopt});
+    outcomes_.push_back(
+        {.shard = lane.shard,
+         .application = delivery.application,
+         .endpoint = delivery.endpoint,
+         .message = delivery.message,
+         .run_id = delivery.run_id,
+         .attempt = delivery.attempt,
+         .manual = delivery.manual,
+         .verdict = reason ? store::Outcome::Verdict::dead_letter : store::Outcome::Verdict::cancelled,
+         .reason = reason,
+         .delay = {},
+         .record = std::nullopt});
 }
 
 // ---- small things

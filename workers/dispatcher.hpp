@@ -52,8 +52,10 @@ struct FetchWork {
 // Changes to endpoints that outcomes ask for.
 struct EndpointMarks {
     std::vector<EndpointId> failing, recovered, gone, failed_too_long;
+    std::map<EndpointId, std::optional<SystemTime>> circuits;  // open until, or closed
     bool empty() const {
-        return failing.empty() && recovered.empty() && gone.empty() && failed_too_long.empty();
+        return failing.empty() && recovered.empty() && gone.empty() && failed_too_long.empty() &&
+               circuits.empty();
     }
 };
 
@@ -98,8 +100,8 @@ public:
                 SteadyTime now, SystemTime wall);
     void loaded(const std::vector<EndpointId>& asked,
                 const std::vector<std::shared_ptr<const EndpointConfig>>& configs);
-    void payloads_loaded(
-        std::vector<Delivery> deliveries);  // as asked, payload filled in; null: there is none
+    // As asked, payload and extras filled in; a null payload: there is none.
+    void payloads_loaded(std::vector<Delivery> deliveries, SystemTime wall);
     void deliveries_ended(EndpointId endpoint, bool all);
     void fetch_failed(const FetchWork& work);
     // A configuration read after a change was announced.
@@ -111,6 +113,8 @@ public:
     // The request ended with this verdict: makes the outcome that is to be committed.
     store::Outcome attempt_ended(const Start& start, const domain::Verdict& verdict, SteadyTime now,
                                  SystemTime wall);
+    // The endpoint's filter does not want it: it is cancelled, without a request.
+    void attempt_filtered(const Start& start);
     // No byte of it was sent.
     void attempt_not_started(const Start& start);
     void outcome_committed(const store::Outcome& outcome, const store::Completion& completion,
@@ -140,7 +144,8 @@ private:
     void drop_ready(Lane& lane);
     void forget(Lane& lane, std::int64_t run_id);
     bool expired(const Delivery& delivery, SystemTime wall) const;
-    void end_without_attempt(Lane& lane, Delivery delivery, domain::DeadLetterReason reason);
+    // As a dead letter, or cancelled without a reason.
+    void end_without_attempt(Lane& lane, Delivery delivery, std::optional<domain::DeadLetterReason> reason);
     void release_slot(Lane& lane);
     void absorb(Lane& lane, std::span<const store::DeliveryRow* const> rows, int asked, SteadyTime now,
                 SystemTime wall);

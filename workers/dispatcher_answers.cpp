@@ -129,7 +129,7 @@ void Dispatcher::absorb(Lane& lane, std::span<const store::DeliveryRow* const> r
                            announced_.contains(row->message);
         if (known || shard == nullptr || shard->draining || !lane.open()) continue;
         hold(lane, {row->application, row->endpoint, row->message, row->run_id, row->attempt, row->manual,
-                    nullptr});
+                    nullptr, nullptr});
     }
     lane.ended_during_probe.clear();
     lane.more_in_table = !lane.ordered() && !short_of_due;
@@ -177,7 +177,7 @@ void Dispatcher::apply_config(std::shared_ptr<const EndpointConfig> config) {
     enqueue(*at);
 }
 
-void Dispatcher::payloads_loaded(std::vector<Delivery> deliveries) {
+void Dispatcher::payloads_loaded(std::vector<Delivery> deliveries, SystemTime wall) {
     for (auto& delivery : deliveries) {
         Lane* at = find(delivery.endpoint);
         const Shard* shard = at == nullptr ? nullptr : shard_of(at->shard.shard);
@@ -185,7 +185,8 @@ void Dispatcher::payloads_loaded(std::vector<Delivery> deliveries) {
             --in_flight_;
             continue;
         }
-        if (!shard->draining && at->open() && delivery.payload) {
+        const bool too_old = expired(delivery, wall);
+        if (!shard->draining && at->open() && delivery.payload && !too_old) {
             started_.push_back({std::move(delivery), at->shard, at->config});
             continue;
         }
@@ -196,7 +197,9 @@ void Dispatcher::payloads_loaded(std::vector<Delivery> deliveries) {
         if (shard->draining || !at->open())
             at->held.erase(delivery.run_id);
         else
-            end_without_attempt(*at, std::move(delivery), domain::DeadLetterReason::undeliverable);
+            end_without_attempt(
+                *at, std::move(delivery),
+                too_old ? domain::DeadLetterReason::expired : domain::DeadLetterReason::undeliverable);
     }
 }
 
@@ -244,8 +247,8 @@ store::Outcome Dispatcher::attempt_ended(const Start& start, const domain::Verdi
         outcome.verdict = Verdict::cancelled;
     } else if (at != nullptr && at->config && at->config->disabled) {
         outcome.reason = domain::DeadLetterReason::endpoint_disabled;
-    } else if (const auto delay =
-                   options_.schedule.delay_after(delivery.attempt, random_, verdict.not_before)) {
+    } else if (const auto delay = start.config->retry_schedule.value_or(options_.schedule)
+                                      .delay_after(delivery.attempt, random_, verdict.not_before)) {
         outcome.verdict = Verdict::retry;
         outcome.delay = *delay;
     } else {
@@ -267,6 +270,19 @@ store::Outcome Dispatcher::attempt_ended(const Start& start, const domain::Verdi
     else
         release_slot(*at);
     return outcome;
+}
+
+void Dispatcher::attempt_filtered(const Start& start) {
+    --in_flight_;
+    Lane* at = find(start.delivery.endpoint);
+    if (at == nullptr || at->shard != start.shard) return;
+    at->breaker.on_not_started(start.delivery.slot_taken);
+    at->rate.give_back();
+    if (start.config->ordered)
+        at->kept_slot = start.delivery.run_id;
+    else
+        release_slot(*at);
+    if (at->held.contains(start.delivery.run_id)) end_without_attempt(*at, start.delivery, std::nullopt);
 }
 
 void Dispatcher::attempt_not_started(const Start& start) {
@@ -309,6 +325,7 @@ void Dispatcher::outcome_committed(const store::Outcome& outcome, const store::C
 
 void Dispatcher::note_success(Lane& lane) {
     lane.concurrency.on_success(lane.slots);
+    if (lane.breaker.state() != domain::CircuitBreaker::State::closed) marks_.circuits[lane.id].reset();
     lane.breaker.on_success();
     if (!lane.failing_since) return;
     lane.failing_since.reset();
@@ -317,7 +334,10 @@ void Dispatcher::note_success(Lane& lane) {
 
 void Dispatcher::note_failure(Lane& lane, SteadyTime started, SteadyTime now, SystemTime wall) {
     lane.concurrency.on_failure(lane.slots);
+    const auto opened_before = lane.breaker.opens_at();
     lane.breaker.on_failure(now, started);
+    if (const auto opens = lane.breaker.opens_at(); opens && opens != opened_before)
+        marks_.circuits[lane.id] = wall + std::chrono::duration_cast<SystemTime::duration>(*opens - now);
     if (!lane.failing_since) {
         lane.failing_since = wall;
         marks_.failing.push_back(lane.id);

@@ -7,6 +7,8 @@
 
 #include "base/clock.hpp"
 #include "base/id.hpp"
+#include "domain/payload_filter.hpp"
+#include "domain/retry_schedule.hpp"
 #include "domain/signature.hpp"
 
 namespace posthorn::workers {
@@ -23,6 +25,9 @@ struct EndpointConfig {
     bool ordered = false;
     bool http2 = false;
     int rate_limit = 0;  // requests a second; 0: none
+    std::optional<domain::PayloadFilter> filter;
+    std::optional<domain::RetrySchedule> retry_schedule;  // nothing: the service's
+    std::optional<std::chrono::milliseconds> timeout;     // likewise
     std::optional<SystemTime> failing_since;
     std::vector<std::pair<std::string, std::string>> headers;
     struct Key {

@@ -27,6 +27,18 @@ std::shared_ptr<const EndpointConfig> open_config(const store::EndpointRow& row,
     config.http2 = row.http2;
     config.rate_limit = row.rate_limit;
     config.failing_since = row.failing_since;
+    if (row.filter) {
+        auto filter = domain::PayloadFilter::parse(boost::json::parse(*row.filter).as_object());
+        if (const auto* error = std::get_if<domain::FilterError>(&filter))
+            throw std::runtime_error("its filter is wrong: " + error->rule);
+        config.filter = std::get<domain::PayloadFilter>(std::move(filter));
+    }
+    if (row.retry_schedule) {
+        std::vector<std::chrono::milliseconds> delays;
+        for (const auto seconds : *row.retry_schedule) delays.emplace_back(std::chrono::seconds(seconds));
+        config.retry_schedule.emplace(std::move(delays));
+    }
+    if (row.timeout_s) config.timeout = std::chrono::seconds(*row.timeout_s);
     for (const auto& secret : row.secrets) {
         auto key = domain::SigningKey::parse(box.open(row.id, secret.sealed).reveal());
         if (const auto* error = std::get_if<domain::SigningKey::Error>(&key))
@@ -166,6 +178,7 @@ awaitable<void> WorkerLoop::pump() {
             append(marks_.recovered, marks.recovered);
             append(marks_.gone, marks.gone);
             append(marks_.failed_too_long, marks.failed_too_long);
+            for (const auto& [endpoint, until] : marks.circuits) marks_.circuits[endpoint] = until;
             mark_event_.set();
         }
         fetch_event_.set();
@@ -184,6 +197,11 @@ void WorkerLoop::start_attempts() {
 }
 
 awaitable<void> WorkerLoop::attempt(Start start) {
+    if (!is_wanted(start)) {
+        dispatcher_.attempt_filtered(start);
+        poke();
+        co_return;
+    }
     const auto began = clock_.system_now();
     auto request = make_request(start, options_.attempt, began);
     request.may_start = [this, &start] {
@@ -264,11 +282,15 @@ awaitable<void> WorkerLoop::load_missing_payloads(store::Connection& connection,
         applications.push_back(delivery.application);
         messages.push_back(delivery.message);
     }
-    std::unordered_map<MessageId, std::shared_ptr<const std::string>> payloads;
+    std::unordered_map<MessageId, store::PayloadRow> rows;
     for (auto& row : co_await store::load_payloads(connection, std::move(applications), std::move(messages)))
-        payloads.emplace(row.message, std::move(row.payload));
-    for (auto& delivery : wanted) delivery.payload = payloads[delivery.message];
-    dispatcher_.payloads_loaded(std::exchange(wanted, {}));
+        rows.emplace(row.message, std::move(row));
+    for (auto& delivery : wanted) {
+        const auto& row = rows[delivery.message];
+        delivery.payload = row.payload;
+        delivery.extras = row.extras;
+    }
+    dispatcher_.payloads_loaded(std::exchange(wanted, {}), clock_.system_now());
     poke();
 }
 
@@ -320,6 +342,11 @@ awaitable<void> WorkerLoop::mark_once(store::Connection& connection, EndpointMar
     if (const auto recovered = marks.recovered; !recovered.empty()) {
         co_await store::mark_endpoints_recovered(connection, recovered);
         done(marks.recovered, recovered.size());
+    }
+    if (const auto circuits = marks.circuits; !circuits.empty()) {
+        co_await store::mark_circuits(connection, circuits);
+        std::erase_if(marks.circuits,
+                      [&](const auto& mark) { return circuits.at(mark.first) == mark.second; });
     }
     while (!marks.gone.empty()) {
         co_await store::disable_endpoint(connection, marks.gone.front(), "gone", std::nullopt);

@@ -8,6 +8,7 @@
 #include "admin-api/pagination.hpp"
 #include "admin-api/routes.hpp"
 #include "domain/endpoint_url.hpp"
+#include "domain/payload_filter.hpp"
 #include "domain/signature.hpp"
 #include "store/application.hpp"
 #include "store/endpoint_change.hpp"
@@ -24,7 +25,9 @@ constexpr std::string_view uid_taken = "another endpoint of the application has 
 constexpr TextRule url_rule{.shortest = 1, .longest = limits::url_characters};
 constexpr TextRule secret_rule{.shortest = 1, .longest = 128};
 constexpr ListRule event_types_rule{
-    .fewest = 1, .most = limits::event_types_per_endpoint, .item = event_type_rule};
+    .fewest = 1,
+    .most = limits::event_types_per_endpoint,
+    .item = {.shortest = 1, .longest = limits::event_type_characters, .name = true, .wildcard = true}};
 constexpr ListRule channels_rule{.fewest = 1, .most = limits::channels_per_endpoint, .item = channel_rule};
 
 json::object to_json(const store::Endpoint& endpoint) {
@@ -41,6 +44,9 @@ json::object to_json(const store::Endpoint& endpoint) {
             {"metadata", from_json_text(endpoint.metadata)},
             {"http2", endpoint.http2},
             {"ordered", endpoint.ordered},
+            {"filter", endpoint.filter ? from_json_text(*endpoint.filter) : json::value(nullptr)},
+            {"retrySchedule", or_null(endpoint.retry_schedule)},
+            {"timeoutSeconds", or_null(endpoint.timeout_s)},
             {"createdAt", format_timestamp(endpoint.created_at)},
             {"updatedAt", format_timestamp(endpoint.updated_at)}};
 }
@@ -49,7 +55,9 @@ struct EndpointFields {
     Field<std::string> url, uid, description;
     Field<std::vector<std::string>> event_types, channels;
     Field<bool> disabled, http2, ordered;
-    Field<std::int32_t> rate;
+    Field<std::int32_t> rate, timeout;
+    Field<std::vector<std::int32_t>> retry_schedule;
+    Field<std::string> filter;
     Field<StringMap> metadata;
     // At creation only:
     Field<std::string> secret;
@@ -81,25 +89,67 @@ void check_secret(const EndpointFields& fields, Problems& problems) {
         problems.add({"body", "secret"}, error->rule, "value_error.secret");
 }
 
-EndpointFields read_fields(const http::Request& request, Problems& problems, Need url) {
-    const auto body = parse_body(request);
-    const ObjectReader reader(body, problems);
-    return {.url = reader.text("url", url, url_rule),
-            .uid = read_uid<EndpointId>(reader),
-            .description = reader.text("description", Need::optional, description_rule),
-            .event_types = reader.texts("eventTypes", Need::nullable, event_types_rule),
-            .channels = reader.texts("channels", Need::nullable, channels_rule),
-            .disabled = reader.boolean("disabled", Need::optional),
-            .http2 = reader.boolean("http2", Need::optional),
-            .ordered = reader.boolean("ordered", Need::optional),
-            .rate = read_rate(reader),
-            .metadata = read_metadata(reader),
-            .secret = reader.text("secret", Need::nullable, secret_rule),
-            .headers = read_headers(reader, Need::optional, false)};
+// As JSON text; a null takes the filter away.
+Field<std::string> read_filter(const ObjectReader& reader) {
+    const auto given = reader.object("filter", Need::nullable);
+    if (!given) return {given.mentioned, std::nullopt};
+    const auto note = [&](const std::vector<std::string>& pointer, std::string rule) {
+        auto location = reader.location("filter");
+        location.insert(location.end(), pointer.begin(), pointer.end());
+        reader.problems().add(std::move(location), std::move(rule), "value_error.filter");
+        return Field<std::string>{};
+    };
+    auto text = json::serialize(*given);
+    if (text.size() > limits::filter_bytes)
+        return note({}, fmt::format("must have at most {} bytes as JSON", limits::filter_bytes));
+    const auto filter = domain::PayloadFilter::parse(*given);
+    if (const auto* error = std::get_if<domain::FilterError>(&filter))
+        return note(error->pointer, error->rule);
+    return {true, std::move(text)};
 }
 
-// For POST and PUT: what is not mentioned gets its default; but http2 and ordered stay, since a client that
-// was written for the compatible API does not know of them.
+// At most the service's own timeout: shutdown and the leases count on that.
+Field<std::int32_t> read_timeout(const ObjectReader& reader, const Context& context) {
+    const auto longest = std::chrono::duration_cast<std::chrono::seconds>(context.request_timeout).count();
+    const auto given = reader.integer("timeoutSeconds", Need::nullable, 1, longest);
+    Field<std::int32_t> field{given.mentioned, std::nullopt};
+    if (given) field.value = static_cast<std::int32_t>(*given);
+    return field;
+}
+
+EndpointFields read_fields(const Context& context, const http::Request& request, Problems& problems,
+                           Need url) {
+    const auto body = parse_body(request);
+    const ObjectReader reader(body, problems);
+    return {
+        .url = reader.text("url", url, url_rule),
+        .uid = read_uid<EndpointId>(reader),
+        .description = reader.text("description", Need::optional, description_rule),
+        .event_types = reader.texts("eventTypes", Need::nullable, event_types_rule),
+        .channels = reader.texts("channels", Need::nullable, channels_rule),
+        .disabled = reader.boolean("disabled", Need::optional),
+        .http2 = reader.boolean("http2", Need::optional),
+        .ordered = reader.boolean("ordered", Need::optional),
+        .rate = read_rate(reader),
+        .timeout = read_timeout(reader, context),
+        .retry_schedule = reader.integers("retrySchedule", Need::nullable, 0, limits::retries_per_schedule, 1,
+                                          static_cast<std::int32_t>(limits::longest_retry_delay.count())),
+        .filter = read_filter(reader),
+        .metadata = read_metadata(reader),
+        .secret = reader.text("secret", Need::nullable, secret_rule),
+        .headers = read_headers(reader, Need::optional, false)};
+}
+
+// What the compatible API does not know of, and a client written for it does not mention: it stays then.
+void patch_own_fields(store::Endpoint& endpoint, const EndpointFields& fields) {
+    fields.http2.patch(endpoint.http2);
+    fields.ordered.patch(endpoint.ordered);
+    fields.filter.patch(endpoint.filter);
+    fields.retry_schedule.patch(endpoint.retry_schedule);
+    fields.timeout.patch(endpoint.timeout_s);
+}
+
+// For POST and PUT: what is not mentioned gets its default.
 void replace(store::Endpoint& endpoint, const EndpointFields& fields) {
     endpoint.url = *fields.url;
     endpoint.uid = fields.uid.value;
@@ -109,8 +159,7 @@ void replace(store::Endpoint& endpoint, const EndpointFields& fields) {
     endpoint.disabled = fields.disabled.value_or(false);
     endpoint.rate_limit = fields.rate.value;
     endpoint.metadata = to_json_text(fields.metadata.value_or({}));
-    fields.http2.patch(endpoint.http2);
-    fields.ordered.patch(endpoint.ordered);
+    patch_own_fields(endpoint, fields);
 }
 
 void patch(store::Endpoint& endpoint, const EndpointFields& fields) {
@@ -120,8 +169,7 @@ void patch(store::Endpoint& endpoint, const EndpointFields& fields) {
     fields.event_types.patch(endpoint.event_types);
     fields.channels.patch(endpoint.channels);
     fields.disabled.patch(endpoint.disabled);
-    fields.http2.patch(endpoint.http2);
-    fields.ordered.patch(endpoint.ordered);
+    patch_own_fields(endpoint, fields);
     fields.rate.patch(endpoint.rate_limit);
     if (fields.metadata) endpoint.metadata = to_json_text(*fields.metadata);
 }
@@ -176,7 +224,7 @@ awaitable<store::Endpoint> insert(store::Connection& connection, const Context& 
                                            EndpointSecretId::make(context.clock.system_now()), sealed_secret);
     co_await store::record_endpoint_changes(connection, {stored.id});
     co_await audit(connection, context, principal, "endpoint.create", stored.id.str(),
-                   {{"application", application.str()}});
+                   {{"application", application.str()}, {"disabled", stored.disabled}});
     co_return stored;
 }
 
@@ -222,7 +270,7 @@ awaitable<http::Response> create_endpoint(Context& context, http::Request& reque
     const auto principal = co_await authenticate(context, request, {"endpoint", true});
     const auto application = co_await find_application(context, principal, request);
     Problems problems;
-    auto fields = read_fields(request, problems, Need::required);
+    auto fields = read_fields(context, request, problems, Need::required);
     check_secret(fields, problems);
     co_await check_url(context, fields, problems);
     problems.throw_if_any();
@@ -254,7 +302,7 @@ awaitable<http::Response> put_endpoint(Context& context, http::Request& request)
     const auto principal = co_await authenticate(context, request, {"endpoint", true});
     const auto application = co_await find_application(context, principal, request);
     Problems problems;
-    auto fields = read_fields(request, problems, Need::required);
+    auto fields = read_fields(context, request, problems, Need::required);
     check_secret(fields, problems);
     co_await check_url(context, fields, problems);
     problems.throw_if_any();
@@ -286,7 +334,7 @@ awaitable<http::Response> patch_endpoint(Context& context, http::Request& reques
     const auto application = co_await find_application(context, principal, request);
     const auto id = co_await find_endpoint(context, application, request);
     Problems problems;
-    auto fields = read_fields(request, problems, Need::optional);
+    auto fields = read_fields(context, request, problems, Need::optional);
     co_await check_url(context, fields, problems);
     problems.throw_if_any();
     const auto stored = co_await modify(context, principal, application, id,

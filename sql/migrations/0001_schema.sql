@@ -15,6 +15,19 @@ CREATE TABLE application (
 CREATE UNIQUE INDEX application_uid ON application (org_id, uid) WHERE deleted_at IS NULL AND uid IS NOT NULL;
 CREATE INDEX application_list ON application (org_id, id) WHERE deleted_at IS NULL;
 
+-- The LIKE patterns of those event types of an endpoint that end in a wildcard ("user.*"); null where there are none.
+CREATE FUNCTION wildcard_patterns(event_types text[]) RETURNS text[] LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT array_agg(replace(left(t, -1), '_', '\_') || '%') FROM unnest(event_types) AS t WHERE t LIKE '%.*'
+$$;
+
+-- Whether an endpoint gets a message of this type and these channels: what it lists, and the patterns of what it lists. An expression, so
+-- that the planner inlines it.
+CREATE FUNCTION subscribes(event_types text[], patterns text[], channels text[], event_type text, of_message text[]) RETURNS bool
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT (event_types IS NULL OR event_type = ANY (event_types) OR (patterns IS NOT NULL AND event_type LIKE ANY (patterns)))
+       AND (channels IS NULL OR of_message && channels)
+$$;
+
 CREATE TABLE endpoint (
     id              uuid PRIMARY KEY,
     app_id          uuid NOT NULL REFERENCES application (id),
@@ -23,6 +36,7 @@ CREATE TABLE endpoint (
     url             text NOT NULL,
     description     text NOT NULL DEFAULT '',
     event_types     text[],                    -- null: all
+    event_type_patterns text[] GENERATED ALWAYS AS (wildcard_patterns(event_types)) STORED,
     channels        text[],                    -- null: all
     disabled        bool NOT NULL DEFAULT false,
     disabled_reason text,                      -- 'manual', 'gone', 'failing'; null while enabled
@@ -31,7 +45,11 @@ CREATE TABLE endpoint (
     metadata        jsonb NOT NULL DEFAULT '{}',
     http2           bool NOT NULL DEFAULT false,
     ordered         bool NOT NULL DEFAULT false,
+    filter          text,                      -- of payloads: JSON (domain::PayloadFilter)
+    retry_schedule  int4[],                    -- seconds; null: the service's
+    timeout_s       int4,                      -- null: the service's
     failing_since   timestamptz,               -- first of an unbroken row of failures
+    circuit_open_until timestamptz,            -- for people; no decision rests on it
     shard           int2 NOT NULL CHECK (shard BETWEEN 0 AND 63),
     version         int8 NOT NULL DEFAULT 1,   -- grows with every change that a worker must know of
     created_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -99,6 +117,10 @@ CREATE TABLE message (
     channels    text[],
     event_id    text,
     payload     bytea,                         -- null once it was expunged
+    tags        text[],
+    headers     text,                          -- JSON object of texts, sent with each of its deliveries
+    raw         bool NOT NULL DEFAULT false,   -- the payload is any text, not a JSON object
+    deliver_at  timestamptz,
     PRIMARY KEY (app_id, id)
 ) PARTITION BY RANGE (id);
 CREATE INDEX message_event_id ON message (app_id, event_id) WHERE event_id IS NOT NULL;
@@ -226,6 +248,7 @@ CREATE TABLE audit_log (
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (org_id, id)
 );
+CREATE INDEX audit_log_subject ON audit_log (org_id, subject, id);
 
 -- The UUIDv7 bounds of a time: what partitions are cut by.
 CREATE FUNCTION uuid_v7_floor(at timestamptz) RETURNS uuid LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$

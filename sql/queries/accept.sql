@@ -6,13 +6,16 @@
 -- raises PH001. Who visibly can't win doesn't try, so that this is left to races.
 -- Connections of the hot path have no hash joins: sets are compared by hashed subplans, which `IN (...) IS TRUE` can't be pulled out of.
 -- Answers a row a message (delivery false; status 0 unknown application, 1 accepted, 2 a key is taken, 3 accepted by the earlier try)
--- and a row a delivery (delivery true), numbers ascending with the messages' ids.
+-- and a row a delivery (delivery true), numbers ascending with the messages' ids; the last column: its turn is decided in the table.
 WITH input AS MATERIALIZED (
     SELECT i.number, i.id, i.event_type, string_to_array(i.channels, ',') AS channels, i.event_id, i.key, i.body_hash,
+           string_to_array(i.tags, ',') AS tags, i.headers, i.raw, i.deliver_at,
            coalesce((SELECT a.id FROM application a WHERE a.id = i.app_id AND a.org_id = i.org_id AND a.deleted_at IS NULL),
                     (SELECT a.id FROM application a WHERE a.uid = i.app_uid AND a.org_id = i.org_id AND a.deleted_at IS NULL)) AS app_id
-    FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[], $5::text[], $6::text[], $7::text[], $8::text[], $9::bytea[])
-        WITH ORDINALITY AS i (org_id, app_id, app_uid, id, event_type, channels, event_id, key, body_hash, number)
+    FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[], $5::text[], $6::text[], $7::text[], $8::text[], $9::bytea[],
+                $12::text[], $13::text[], $14::bool[], $15::timestamptz[])
+        WITH ORDINALITY AS i (org_id, app_id, app_uid, id, event_type, channels, event_id, key, body_hash, tags, headers, raw,
+                              deliver_at, number)
 ), wanted AS MATERIALIZED (
     SELECT k.app_id, k.kind, k.key, k.id, k.body_hash,
            EXISTS (SELECT 1 FROM idempotency_key h WHERE h.app_id = k.app_id AND h.kind = k.kind AND h.key = k.key
@@ -45,12 +48,12 @@ WITH input AS MATERIALIZED (
                      ELSE 2::int2 END AS status
     FROM claimed c
 ), inserted AS (
-    INSERT INTO message (app_id, id, event_type, channels, event_id, payload)
-    SELECT d.app_id, d.id, d.event_type, d.channels, d.event_id, ($10::bytea[])[d.number]
+    INSERT INTO message (app_id, id, event_type, channels, event_id, payload, tags, headers, raw, deliver_at)
+    SELECT d.app_id, d.id, d.event_type, d.channels, d.event_id, ($10::bytea[])[d.number], d.tags, d.headers, d.raw, d.deliver_at
     FROM decided d
     WHERE d.status = 1
     ON CONFLICT DO NOTHING
-    RETURNING app_id, id, event_type, channels
+    RETURNING app_id, id, event_type, channels, deliver_at
 ), ordered_endpoints AS MATERIALIZED (
     -- Held until the commit: whoever numbers deliveries of one of these next sees ours (I7).
     SELECT e.id FROM endpoint e
@@ -59,24 +62,23 @@ WITH input AS MATERIALIZED (
     FOR NO KEY UPDATE
 ), fanned_out AS (
     INSERT INTO delivery (app_id, endpoint_id, message_id, shard, ordered, due_at)
-    SELECT m.app_id, e.id, m.id, e.shard, e.ordered, clock_timestamp()
+    SELECT m.app_id, e.id, m.id, e.shard, e.ordered, greatest(clock_timestamp(), m.deliver_at)
     FROM inserted m
     CROSS JOIN LATERAL (
         SELECT * FROM endpoint l
         WHERE l.app_id = m.app_id AND l.deleted_at IS NULL AND NOT l.disabled
-          AND (l.event_types IS NULL OR m.event_type = ANY (l.event_types))
-          AND (l.channels IS NULL OR m.channels && l.channels)
+          AND subscribes(l.event_types, l.event_type_patterns, l.channels, m.event_type, m.channels)
         OFFSET 0  -- stays a lookup by app_id: a plan made while the table was small would walk all of it for each message
     ) e
     WHERE (SELECT count(*) FROM ordered_endpoints) >= 0  -- locks before it numbers
     ORDER BY m.id
-    RETURNING app_id, endpoint_id, message_id, shard, run_id, ordered
+    RETURNING app_id, endpoint_id, message_id, shard, run_id, ordered OR due_at > clock_timestamp() AS from_table
 )
 SELECT false, d.id, CASE WHEN d.status = 1 AND (d.id IN (SELECT id FROM inserted)) IS NOT TRUE THEN 3::int2 ELSE d.status END,
        NULL::uuid, NULL::uuid, NULL::int2, NULL::int8, NULL::bool
 FROM decided d
 UNION ALL
-SELECT true, f.message_id, NULL, f.app_id, f.endpoint_id, f.shard, f.run_id, f.ordered
+SELECT true, f.message_id, NULL, f.app_id, f.endpoint_id, f.shard, f.run_id, f.from_table
 FROM fanned_out f
 
 -- name: find_key_holders

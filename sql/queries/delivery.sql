@@ -45,14 +45,14 @@ CROSS JOIN LATERAL (
 ) d
 
 -- name: load_payloads
-SELECT m.id, m.payload
+SELECT m.id, m.payload, m.headers, m.raw, m.deliver_at
 FROM unnest($1::uuid[], $2::uuid[]) AS wanted (app_id, id)
 JOIN message m ON m.app_id = wanted.app_id AND m.id = wanted.id
 
 -- name: load_endpoints
 SELECT e.id, e.app_id, e.shard, e.version, e.url, e.disabled,
        e.deleted_at IS NOT NULL OR a.deleted_at IS NOT NULL, coalesce(e.rate_limit, a.rate_limit), e.headers, e.http2,
-       e.ordered, e.failing_since,
+       e.ordered, e.filter, e.retry_schedule, e.timeout_s, e.failing_since,
        ARRAY(SELECT s.sealed FROM endpoint_secret s
              WHERE s.endpoint_id = e.id AND (s.expires_at IS NULL OR s.expires_at > clock_timestamp())
              ORDER BY s.expires_at DESC NULLS FIRST, s.created_at DESC),
@@ -148,9 +148,14 @@ UPDATE endpoint SET failing_since = clock_timestamp() WHERE id = ANY ($1::uuid[]
 -- name: mark_endpoints_recovered
 UPDATE endpoint SET failing_since = NULL WHERE id = ANY ($1::uuid[]) AND failing_since IS NOT NULL
 
+-- name: mark_circuits
+UPDATE endpoint e SET circuit_open_until = c.until
+FROM unnest($1::uuid[], $2::timestamptz[]) AS c (id, until)
+WHERE e.id = c.id
+
 -- name: disable_endpoint
 -- By a worker: gone (410), or failing for too long; the latter is judged once more by the row itself.
 UPDATE endpoint SET disabled = true, disabled_reason = $2, updated_at = clock_timestamp()
 WHERE id = $1 AND NOT disabled AND deleted_at IS NULL
   AND ($3::float8 IS NULL OR failing_since < clock_timestamp() - $3 * interval '1 second')
-RETURNING id
+RETURNING org_id, app_id, updated_at

@@ -13,27 +13,33 @@ WHERE m.app_id = $1 AND m.id > $2 AND m.id <= $3
 ORDER BY m.id OFFSET $4 - 1 LIMIT 1
 
 -- name: list_messages_descending
-SELECT m.id, m.event_type, m.channels, m.event_id, m.payload IS NULL, CASE WHEN $7 THEN m.payload END
+SELECT m.id, m.event_type, m.channels, m.event_id, m.payload IS NULL, CASE WHEN $7 THEN m.payload END, m.tags, m.deliver_at,
+       m.raw
 FROM message m
 WHERE m.app_id = $1 AND m.id < $2 AND m.id >= $3
   AND ($5::text[] IS NULL OR m.event_type = ANY ($5)) AND ($6::text IS NULL OR $6 = ANY (m.channels))
+  AND ($8::text IS NULL OR $8 = ANY (m.tags))
 ORDER BY m.id DESC LIMIT $4
 
 -- name: list_messages_ascending
-SELECT m.id, m.event_type, m.channels, m.event_id, m.payload IS NULL, CASE WHEN $7 THEN m.payload END
+SELECT m.id, m.event_type, m.channels, m.event_id, m.payload IS NULL, CASE WHEN $7 THEN m.payload END, m.tags, m.deliver_at,
+       m.raw
 FROM message m
 WHERE m.app_id = $1 AND m.id > $2 AND m.id <= $3
   AND ($5::text[] IS NULL OR m.event_type = ANY ($5)) AND ($6::text IS NULL OR $6 = ANY (m.channels))
+  AND ($8::text IS NULL OR $8 = ANY (m.tags))
 ORDER BY m.id LIMIT $4
 
 -- name: find_message
-SELECT m.id, m.event_type, m.channels, m.event_id, m.payload IS NULL, CASE WHEN $3 THEN m.payload END
+SELECT m.id, m.event_type, m.channels, m.event_id, m.payload IS NULL, CASE WHEN $3 THEN m.payload END, m.tags, m.deliver_at,
+       m.raw
 FROM message m
 WHERE m.app_id = $1 AND m.id = $2
 
 -- name: find_message_by_event_id
 -- An eventId is unique only for as long as its idempotency key lives: the newest is meant.
-SELECT m.id, m.event_type, m.channels, m.event_id, m.payload IS NULL, CASE WHEN $3 THEN m.payload END
+SELECT m.id, m.event_type, m.channels, m.event_id, m.payload IS NULL, CASE WHEN $3 THEN m.payload END, m.tags, m.deliver_at,
+       m.raw
 FROM message m
 WHERE m.app_id = $1 AND m.event_id = $2
 ORDER BY m.id DESC LIMIT 1
@@ -42,15 +48,15 @@ ORDER BY m.id DESC LIMIT 1
 SELECT m.id, m.payload FROM message m WHERE m.app_id = $1 AND m.id = ANY ($2::uuid[])
 
 -- name: expunge_message
-UPDATE message SET payload = NULL WHERE app_id = $1 AND id = $2 AND payload IS NOT NULL
+UPDATE message SET payload = NULL, headers = NULL WHERE app_id = $1 AND id = $2 AND payload IS NOT NULL
 
 -- name: delivery_states
 -- How it stands with each of these messages at each endpoint; none where they never met. Live: 3 until the first attempt has
--- ended, then 1; a dead letter: 2; else what the last attempt came to.
+-- ended, then 1, as while it waits for its deliverAt; a dead letter: 2; else what the last attempt came to.
 SELECT wanted.endpoint_id, wanted.message_id,
-       (CASE WHEN d.attempt = 1 THEN 3 WHEN d.attempt > 1 THEN 1 WHEN l.run_id IS NOT NULL THEN 2
+       (CASE WHEN d.attempt = 1 AND d.due_at <= clock_timestamp() THEN 3 WHEN d.attempt >= 1 THEN 1 WHEN l.run_id IS NOT NULL THEN 2
              WHEN a.succeeded THEN 0 ELSE 2 END)::int2,
-       CASE WHEN d.attempt > 1 THEN d.due_at END
+       CASE WHEN d.attempt > 1 OR d.due_at > clock_timestamp() THEN d.due_at END
 FROM unnest($2::uuid[], $3::uuid[]) AS wanted (endpoint_id, message_id)
 LEFT JOIN delivery d
   ON d.app_id = $1 AND d.endpoint_id = wanted.endpoint_id AND d.message_id = wanted.message_id

@@ -44,12 +44,13 @@ void HandOver::committed(std::uint64_t batch, std::vector<ingest::HandedDelivery
         }
         workers::HandedDelivery handed;
         handed.shard = given.shard;
-        handed.ordered = given.ordered;
+        handed.from_table = given.from_table;
         handed.delivery.application = given.application;
         handed.delivery.endpoint = given.endpoint;
         handed.delivery.message = given.message;
         handed.delivery.run_id = given.run_id;
         handed.delivery.payload = std::move(given.payload);
+        handed.delivery.extras = std::move(given.extras);
         of_loop[static_cast<std::size_t>(loop)].push_back(std::move(handed));
     }
     for (std::size_t i = 0; i < loops_.size(); ++i)

@@ -231,7 +231,7 @@ struct Service::Impl {
         else
             admin::add_health_routes(*router, context);
         if (batcher) {
-            ingest::RouteContext route{*batcher, [&context](const http::Request& request) {
+            ingest::RouteContext route{*batcher, clock, [&context](const http::Request& request) {
                                            return organization_of(context, request);
                                        }};
             ingest::add_routes(*router, std::move(route));

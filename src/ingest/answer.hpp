@@ -21,6 +21,7 @@ enum class Refusal {
     keys_disagree,           // idempotency key and event id belong to two earlier messages
     queue_full,              // nothing is stored
     not_stored,              // the database was away for too long; nothing is stored
+    not_storable,            // the database refuses this very message; nothing is stored
     unknown,                 // the database was lost in the middle: it may be stored, or still become so
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/asio/post.hpp>
 #include <boost/asio/this_coro.hpp>
+#include <deque>
 #include <spdlog/spdlog.h>
 #include <unordered_map>
 
@@ -59,18 +60,21 @@ private:
 
 std::vector<HandedDelivery> with_payloads(const Tickets& part,
                                           const std::vector<store::NewDelivery>& deliveries) {
-    std::unordered_map<MessageId, const std::shared_ptr<const std::string>*> payloads;
-    for (const auto& ticket : part) payloads.emplace(ticket->message.id, &ticket->message.payload);
+    std::unordered_map<MessageId, const store::NewMessage*> messages;
+    for (const auto& ticket : part) messages.emplace(ticket->message.id, &ticket->message);
     std::vector<HandedDelivery> handed;
     handed.reserve(deliveries.size());
-    for (const auto& delivery : deliveries)
+    for (const auto& delivery : deliveries) {
+        const auto& message = *messages.at(delivery.message);
         handed.push_back({.application = delivery.application,
                           .endpoint = delivery.endpoint,
                           .message = delivery.message,
                           .shard = delivery.shard,
                           .run_id = delivery.run_id,
-                          .ordered = delivery.ordered,
-                          .payload = *payloads.at(delivery.message)});
+                          .from_table = delivery.from_table,
+                          .payload = message.payload,
+                          .extras = message.extras});
+    }
     return handed;
 }
 
@@ -145,17 +149,44 @@ awaitable<Answer> MessageBatcher::submit(store::NewMessage message) {
     Event answered(executor);
     const auto ticket = std::make_shared<Ticket>(std::move(message), now() + options_.longest_wait);
     const Waiting waiting(*ticket, executor, answered);
-    switch (queue_.push(ticket)) {
-        case SubmissionQueue::Pushed::full:
-            co_return Refusal::queue_full;
-        case SubmissionQueue::Pushed::wakes_the_writer:
-            asio::post(executor_, [work = work_] { work->set(); });
-            break;
-        case SubmissionQueue::Pushed::waits:
-            break;
-    }
+    if (!enqueue(ticket)) co_return Refusal::queue_full;
     co_await answered.wait(ticket->deadline());
     co_return ticket->take_answer();
+}
+
+awaitable<std::vector<Answer>> MessageBatcher::submit_all(std::vector<store::NewMessage> messages) {
+    const auto executor = co_await asio::this_coro::executor;
+    Event answered(executor);
+    const auto deadline = now() + options_.longest_wait;
+    Tickets tickets;
+    std::deque<Waiting> waiting;
+    std::vector<bool> queued;
+    for (auto& message : messages) {
+        tickets.push_back(std::make_shared<Ticket>(std::move(message), deadline));
+        waiting.emplace_back(*tickets.back(), executor, answered);
+        queued.push_back(enqueue(tickets.back()));
+    }
+    std::vector<Answer> answers;
+    bool in_time = true;
+    for (std::size_t i = 0; i < tickets.size(); ++i) {
+        while (queued[i] && in_time && !tickets[i]->ended()) {
+            in_time = co_await answered.wait(deadline);
+        }
+        try {
+            answers.push_back(queued[i] ? tickets[i]->take_answer() : Refusal::queue_full);
+        } catch (const store::DatabaseError&) {  // the writer has logged it
+            answers.push_back(Refusal::not_storable);
+        }
+    }
+    co_return answers;
+}
+
+// False: the queue is full.
+bool MessageBatcher::enqueue(const std::shared_ptr<Ticket>& ticket) {
+    const auto pushed = queue_.push(ticket);
+    if (pushed == SubmissionQueue::Pushed::wakes_the_writer)
+        asio::post(executor_, [work = work_] { work->set(); });
+    return pushed != SubmissionQueue::Pushed::full;
 }
 
 awaitable<void> MessageBatcher::run() {

@@ -49,6 +49,10 @@ public:
     // refuses this very message.
     boost::asio::awaitable<Answer> submit(store::NewMessage message);
 
+    // The same for several, which need not end up in one commit: each has its own answer, by its place; the
+    // database's refusal of one is Refusal::not_storable.
+    boost::asio::awaitable<std::vector<Answer>> submit_all(std::vector<store::NewMessage> messages);
+
     // The writer, on the batcher's executor; ends by cancellation. What is then under way is answered as
     // unknown.
     boost::asio::awaitable<void> run();
@@ -61,6 +65,7 @@ private:
         std::optional<store::DatabaseError> error;  // nothing was stored
     };
 
+    bool enqueue(const std::shared_ptr<Ticket>& ticket);
     boost::asio::awaitable<void> write(Tickets batch);
     boost::asio::awaitable<Written> write_part(const Tickets& part);
     Written settle(const Tickets& part, const store::AcceptedBatch& stored, Announcement& announcement);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/id.hpp"
+#include "domain/message_extras.hpp"
 
 namespace posthorn::ingest {
 
@@ -16,8 +17,9 @@ struct HandedDelivery {
     MessageId message;
     int shard = 0;
     std::int64_t run_id = 0;
-    bool ordered = false;
+    bool from_table = false;
     std::shared_ptr<const std::string> payload;
+    std::shared_ptr<const domain::MessageExtras> extras;
 };
 
 // Where committed deliveries go without a detour through the database. Called on the batcher's executor;

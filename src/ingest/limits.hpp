@@ -1,4 +1,5 @@
 #pragma once
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 
@@ -14,6 +15,13 @@ inline constexpr std::size_t channels_per_message = 5;
 inline constexpr std::size_t idempotency_key_characters = 256;
 inline constexpr std::int64_t shortest_retention_days = 5;
 inline constexpr std::int64_t longest_retention_days = 90;
+inline constexpr std::size_t tags_per_message = 8;
+inline constexpr std::size_t tag_characters = 128;
+inline constexpr std::size_t headers_per_message = 20;
+inline constexpr std::size_t header_name_bytes = 128;
+inline constexpr std::size_t header_value_bytes = 4096;
+inline constexpr std::chrono::hours longest_delay{30 * 24};  // from submission to deliverAt
+inline constexpr std::size_t messages_per_batch = 500;
 inline constexpr std::size_t application_uid_characters = 256;
 
 }  // namespace posthorn::ingest::limits

@@ -10,11 +10,12 @@ namespace posthorn::ingest {
 
 struct RouteContext {
     MessageBatcher& batcher;  // outlives the router
+    const Clock& clock;       // follows the database's; likewise
     // Whose message it is. Throws http::Problem for who may not submit.
     std::function<boost::asio::awaitable<OrganizationId>(const http::Request&)> authenticate;
 };
 
-// POST /api/v1/app/{app_id}/msg
+// POST /api/v1/app/{app_id}/msg and .../msg/batch
 void add_routes(http::Router& router, RouteContext context);
 
 }  // namespace posthorn::ingest

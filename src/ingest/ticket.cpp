@@ -5,11 +5,20 @@
 namespace posthorn::ingest {
 
 namespace {
-constexpr std::size_t overhead_bytes = 1024;  // of a queued message besides its payload
+constexpr std::size_t overhead_bytes = 1024;  // of a queued message besides its payload and headers
+
+std::size_t bytes_of_headers(const store::NewMessage& message) {
+    std::size_t bytes = 0;
+    if (message.extras)
+        for (const auto& [name, value] : message.extras->headers) bytes += name.size() + value.size();
+    return bytes;
 }
+}  // namespace
 
 Ticket::Ticket(store::NewMessage submitted, SteadyTime deadline)
-    : message(std::move(submitted)), deadline_(deadline), bytes_(message.payload->size() + overhead_bytes) {}
+    : message(std::move(submitted)),
+      deadline_(deadline),
+      bytes_(message.payload->size() + bytes_of_headers(message) + overhead_bytes) {}
 
 void Ticket::attach(const boost::asio::any_io_executor& executor, Event& answered) {
     const std::lock_guard lock(mutex_);
@@ -20,6 +29,11 @@ void Ticket::leave() {
     const std::lock_guard lock(mutex_);
     waiter_.reset();
     if (state_ == State::queued) state_ = State::withdrawn;
+}
+
+bool Ticket::ended() const {
+    const std::lock_guard lock(mutex_);
+    return state_ == State::answered;
 }
 
 Answer Ticket::take_answer() {

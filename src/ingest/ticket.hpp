@@ -28,6 +28,7 @@ public:
     // the executor's thread and outlives the ticket's use of it, which ends with leave.
     void attach(const boost::asio::any_io_executor& executor, Event& answered);
     void leave();
+    bool ended() const;
     // The answer, as far as it is known at the deadline. Throws the store::DatabaseError that the writer
     // failed with.
     Answer take_answer();

@@ -26,6 +26,9 @@ public:
         skip_white_space();
         return at_ == text_.size() || fail("there is something after the object's end");
     }
+    bool document(std::vector<std::string_view>& items) {
+        return peek() == '[' && array(&items) && at_ == text_.size();
+    }
     std::string error() const { return fmt::format("{} (at byte {})", error_, at_); }
 
 private:
@@ -48,7 +51,7 @@ private:
             case '{':
                 return object(nullptr);
             case '[':
-                return array();
+                return array(nullptr);
             case '"':
                 return string();
             case 't':
@@ -94,14 +97,16 @@ private:
         return true;
     }
 
-    bool array() {
+    bool array(std::vector<std::string_view>* items) {
         ++at_;
         if (!enter()) return false;
         skip_white_space();
         if (!take(']')) {
             do {
                 skip_white_space();
+                const auto start = at_;
                 if (!value()) return false;
+                if (items != nullptr) items->push_back(text_.substr(start, at_ - start));
                 skip_white_space();
             } while (take(','));
             if (!take(']')) return fail("expected ',' or ']'");
@@ -187,6 +192,13 @@ ObjectScan scan_object(std::string_view text, int deepest) {
         scan.error = scanner.error();
     }
     return scan;
+}
+
+std::optional<std::vector<std::string_view>> scan_array(std::string_view text, int deepest) {
+    std::vector<std::string_view> items;
+    if (!simdjson::validate_utf8(text.data(), text.size()) || !Scanner(text, deepest).document(items))
+        return std::nullopt;
+    return items;
 }
 
 }  // namespace posthorn::json

@@ -25,4 +25,8 @@ struct ObjectScan {
 // first).
 ObjectScan scan_object(std::string_view text, int deepest);
 
+// The items of a text that is one JSON array, as views of it; nothing if it isn't one that scan_object would
+// take as a member's value.
+std::optional<std::vector<std::string_view>> scan_array(std::string_view text, int deepest);
+
 }  // namespace posthorn::json

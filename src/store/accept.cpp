@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 #include <unordered_map>
 
+#include "store/message_headers.hpp"
 #include "store/queries.hpp"
 
 namespace posthorn::store {
@@ -29,9 +30,9 @@ struct ApplicationColumns {
     }
 };
 
-std::optional<std::string> joined(const std::vector<std::string>& channels) {
-    if (channels.empty()) return std::nullopt;
-    return fmt::format("{}", fmt::join(channels, ","));  // a channel holds no comma
+std::optional<std::string> joined(const std::vector<std::string>& names) {
+    if (names.empty()) return std::nullopt;
+    return fmt::format("{}", fmt::join(names, ","));  // a name holds no comma
 }
 
 Params accept_params(std::span<const NewMessage* const> messages, std::chrono::milliseconds key_lifetime) {
@@ -41,6 +42,9 @@ Params accept_params(std::span<const NewMessage* const> messages, std::chrono::m
     std::vector<std::optional<std::string>> channels;
     std::vector<std::optional<std::string_view>> event_ids, keys;
     std::vector<Bytes> hashes, payloads;
+    std::vector<std::optional<std::string>> tags, headers;
+    std::vector<bool> raw;
+    std::vector<std::optional<SystemTime>> deliver_at;
     for (const auto* message : messages) {
         applications.add(*message);
         ids.push_back(message->id);
@@ -50,10 +54,17 @@ Params accept_params(std::span<const NewMessage* const> messages, std::chrono::m
         keys.push_back(message->idempotency_key);
         hashes.push_back({message->body_hash});
         payloads.push_back({*message->payload});
+        tags.push_back(joined(message->tags));
+        static const domain::MessageExtras none;
+        const auto& extras = message->extras ? *message->extras : none;
+        headers.push_back(headers_to_json(extras.headers));
+        raw.push_back(extras.raw);
+        deliver_at.push_back(extras.deliver_at);
     }
     const double lifetime_s = std::chrono::duration<double>(key_lifetime).count();
     return Params::of(applications.organizations, applications.ids, applications.uids, ids, event_types,
-                      channels, event_ids, keys, hashes, payloads, lifetime_s);
+                      channels, event_ids, keys, hashes, payloads, lifetime_s, tags, headers, raw,
+                      deliver_at);
 }
 
 }  // namespace
@@ -77,7 +88,7 @@ awaitable<AcceptedBatch> accept_messages(Connection& connection, std::span<const
                                     .message = message,
                                     .shard = rows.get<std::int16_t>(row, 5),
                                     .run_id = rows.get<std::int64_t>(row, 6),
-                                    .ordered = rows.get<bool>(row, 7)});
+                                    .from_table = rows.get<bool>(row, 7)});
     }
     co_return batch;
 }

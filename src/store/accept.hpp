@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/id.hpp"
+#include "domain/message_extras.hpp"
 #include "store/connection.hpp"
 
 namespace posthorn::store {
@@ -28,6 +29,8 @@ struct NewMessage {
     std::optional<std::string> idempotency_key;
     std::string body_hash;                       // what makes two submissions under one key the same
     std::shared_ptr<const std::string> payload;  // never null
+    std::vector<std::string> tags;
+    std::shared_ptr<const domain::MessageExtras> extras;  // null: none
 };
 
 enum class Acceptance : std::int16_t {
@@ -43,7 +46,7 @@ struct NewDelivery {
     MessageId message;
     int shard = 0;
     std::int64_t run_id = 0;
-    bool ordered = false;
+    bool from_table = false;  // the table says when it is its turn: ordered, or not due yet
 };
 
 struct AcceptedBatch {

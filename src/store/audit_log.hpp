@@ -8,7 +8,7 @@ namespace posthorn::store {
 
 struct AuditEntry {
     OrganizationId organization;
-    std::string actor;           // "jwt" or an API key's id
+    std::string actor;           // "jwt", an API key's id, or "service": we ourselves
     std::string action;          // "<what>.<verb>", e.g. "endpoint.update"
     std::string subject;         // the id of what was changed
     std::string details = "{}";  // a JSON object, free of secrets

@@ -1,7 +1,9 @@
 #include "store/delivery.hpp"
 
 #include "domain/shard.hpp"
+#include "store/audit_log.hpp"
 #include "store/endpoint_change.hpp"
+#include "store/message_headers.hpp"
 #include "store/queries.hpp"
 
 namespace posthorn::store {
@@ -67,8 +69,12 @@ awaitable<std::vector<PayloadRow>> load_payloads(Connection& connection,
     std::vector<PayloadRow> list;
     for (int row = 0; row < rows.size(); ++row) {
         auto payload = rows.get<std::optional<std::string>>(row, 1);
-        list.push_back({rows.get<MessageId>(row, 0),
-                        payload ? std::make_shared<const std::string>(*std::move(payload)) : nullptr});
+        list.push_back(
+            {rows.get<MessageId>(row, 0),
+             payload ? std::make_shared<const std::string>(*std::move(payload)) : nullptr,
+             domain::make_extras({.headers = headers_from_json(rows.get<std::optional<std::string>>(row, 2)),
+                                  .raw = rows.get<bool>(row, 3),
+                                  .deliver_at = rows.get<std::optional<SystemTime>>(row, 4)})});
     }
     co_return list;
 }
@@ -90,11 +96,14 @@ awaitable<std::vector<EndpointRow>> load_endpoints(Connection& connection,
             .sealed_headers = rows.get<std::optional<std::string>>(row, 8),
             .http2 = rows.get<bool>(row, 9),
             .ordered = rows.get<bool>(row, 10),
-            .failing_since = rows.get<std::optional<SystemTime>>(row, 11),
+            .filter = rows.get<std::optional<std::string>>(row, 11),
+            .retry_schedule = rows.get<std::optional<std::vector<std::int32_t>>>(row, 12),
+            .timeout_s = rows.get<std::optional<std::int32_t>>(row, 13),
+            .failing_since = rows.get<std::optional<SystemTime>>(row, 14),
             .secrets = {},
         };
-        auto sealed = rows.get<std::vector<std::string>>(row, 12);
-        const auto expiries = rows.get<std::vector<std::int64_t>>(row, 13);
+        auto sealed = rows.get<std::vector<std::string>>(row, 15);
+        const auto expiries = rows.get<std::vector<std::int64_t>>(row, 16);
         for (std::size_t i = 0; i < sealed.size(); ++i) {
             std::optional<SystemTime> expires_at;
             if (expiries.at(i) != 0) expires_at = SystemTime(std::chrono::microseconds(expiries[i]));
@@ -232,6 +241,17 @@ awaitable<void> mark_endpoints_recovered(Connection& connection, std::vector<End
     co_await connection.exec(sql::mark_endpoints_recovered, Params::of(endpoints));
 }
 
+awaitable<void> mark_circuits(Connection& connection,
+                              std::map<EndpointId, std::optional<SystemTime>> circuits) {
+    std::vector<EndpointId> endpoints;
+    std::vector<std::optional<SystemTime>> until;
+    for (const auto& [endpoint, time] : circuits) {
+        endpoints.push_back(endpoint);
+        until.push_back(time);
+    }
+    co_await connection.exec(sql::mark_circuits, Params::of(endpoints, until));
+}
+
 awaitable<bool> disable_endpoint(Connection& connection, EndpointId endpoint, std::string reason,
                                  std::optional<std::chrono::seconds> failing_for) {
     std::optional<double> seconds;
@@ -241,6 +261,14 @@ awaitable<bool> disable_endpoint(Connection& connection, EndpointId endpoint, st
             co_await connection.exec(sql::disable_endpoint, Params::of(endpoint, reason, seconds));
         if (rows.empty()) co_return false;
         co_await record_endpoint_changes(connection, {endpoint});
+        const boost::json::object details{
+            {"application", rows.get<ApplicationId>(0, 1).str()}, {"disabled", true}, {"reason", reason}};
+        co_await record_audit(connection, rows.get<SystemTime>(0, 2),
+                              {.organization = rows.get<OrganizationId>(0, 0),
+                               .actor = "service",
+                               .action = "endpoint.update",
+                               .subject = endpoint.str(),
+                               .details = boost::json::serialize(details)});
         co_return true;
     });
 }

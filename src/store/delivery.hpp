@@ -2,12 +2,14 @@
 #include <boost/asio/awaitable.hpp>
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "base/id.hpp"
+#include "domain/message_extras.hpp"
 #include "domain/verdict.hpp"
 #include "store/connection.hpp"
 #include "store/lease.hpp"
@@ -50,6 +52,9 @@ struct EndpointRow {
     std::optional<std::string> sealed_headers;
     bool http2 = false;
     bool ordered = false;
+    std::optional<std::string> filter;
+    std::optional<std::vector<std::int32_t>> retry_schedule;  // seconds
+    std::optional<std::int32_t> timeout_s;
     std::optional<SystemTime> failing_since;
     struct Secret {
         std::string sealed;
@@ -105,7 +110,8 @@ boost::asio::awaitable<std::vector<DeliveryRow>> probe_ordered_endpoints(Connect
 
 struct PayloadRow {
     MessageId message;
-    std::shared_ptr<const std::string> payload;  // null: expunged
+    std::shared_ptr<const std::string> payload;           // null: expunged
+    std::shared_ptr<const domain::MessageExtras> extras;  // null: none
 };
 boost::asio::awaitable<std::vector<PayloadRow>> load_payloads(Connection& connection,
                                                               std::vector<ApplicationId> applications,
@@ -126,6 +132,9 @@ boost::asio::awaitable<void> mark_endpoints_failing(Connection& connection,
                                                     std::vector<EndpointId> endpoints);
 boost::asio::awaitable<void> mark_endpoints_recovered(Connection& connection,
                                                       std::vector<EndpointId> endpoints);
+// Until when each one's circuit is open; nothing: closed.
+boost::asio::awaitable<void> mark_circuits(Connection& connection,
+                                           std::map<EndpointId, std::optional<SystemTime>> circuits);
 // reason: "gone" or "failing". failing_for: only if it has been failing for at least that long. False if
 // nothing was changed.
 boost::asio::awaitable<bool> disable_endpoint(Connection& connection, EndpointId endpoint, std::string reason,

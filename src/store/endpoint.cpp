@@ -22,8 +22,11 @@ Endpoint read_endpoint(const Rows& rows, int row) {
             .metadata = rows.get<std::string>(row, 10),
             .http2 = rows.get<bool>(row, 11),
             .ordered = rows.get<bool>(row, 12),
-            .created_at = rows.get<SystemTime>(row, 13),
-            .updated_at = rows.get<SystemTime>(row, 14)};
+            .filter = rows.get<std::optional<std::string>>(row, 13),
+            .retry_schedule = rows.get<std::optional<std::vector<std::int32_t>>>(row, 14),
+            .timeout_s = rows.get<std::optional<std::int32_t>>(row, 15),
+            .created_at = rows.get<SystemTime>(row, 16),
+            .updated_at = rows.get<SystemTime>(row, 17)};
 }
 
 std::optional<Endpoint> read_one(const Rows& rows) {
@@ -48,8 +51,8 @@ Params fields_of(ApplicationId application, const Endpoint& endpoint) {
     if (endpoint.headers) headers = Bytes{*endpoint.headers};
     return Params::of(application, endpoint.id, endpoint.uid, endpoint.url, endpoint.description,
                       endpoint.event_types, endpoint.channels, endpoint.disabled, endpoint.disabled_reason,
-                      endpoint.rate_limit, headers, Json{endpoint.metadata}, endpoint.http2,
-                      endpoint.ordered);
+                      endpoint.rate_limit, headers, Json{endpoint.metadata}, endpoint.http2, endpoint.ordered,
+                      endpoint.filter, endpoint.retry_schedule, endpoint.timeout_s);
 }
 }  // namespace
 

@@ -31,7 +31,10 @@ struct Endpoint {
     std::string metadata = "{}";             // a JSON object
     bool http2 = false;
     bool ordered = false;
-    SystemTime created_at{}, updated_at{};  // set by the database
+    std::optional<std::string> filter;                        // of payloads: a JSON object
+    std::optional<std::vector<std::int32_t>> retry_schedule;  // seconds; nothing: the service's
+    std::optional<std::int32_t> timeout_s;                    // nothing: the service's
+    SystemTime created_at{}, updated_at{};                    // set by the database
 };
 
 // Deleted endpoints are not found.

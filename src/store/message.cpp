@@ -19,7 +19,10 @@ MessageRow read_message(const Rows& rows, int row) {
             .channels = rows.get<std::optional<std::vector<std::string>>>(row, 2),
             .event_id = rows.get<std::optional<std::string>>(row, 3),
             .expunged = rows.get<bool>(row, 4),
-            .payload = rows.get<std::optional<std::string>>(row, 5)};
+            .payload = rows.get<std::optional<std::string>>(row, 5),
+            .tags = rows.get<std::optional<std::vector<std::string>>>(row, 6),
+            .deliver_at = rows.get<std::optional<SystemTime>>(row, 7),
+            .raw = rows.get<bool>(row, 8)};
 }
 
 std::vector<MessageRow> read_messages(const Rows& rows) {
@@ -101,9 +104,9 @@ awaitable<Listing<MessageRow>> list_messages(Pool& pool, ApplicationId applicati
     const auto read = [&](IdRange part) -> awaitable<std::vector<MessageRow>> {
         const auto& statement =
             part.descending ? sql::list_messages_descending : sql::list_messages_ascending;
-        co_return read_messages(
-            co_await pool.exec(statement, Params::of(application, part.near, part.far, part.limit,
-                                                     filter.event_types, filter.channel, with_payload)));
+        co_return read_messages(co_await pool.exec(
+            statement, Params::of(application, part.near, part.far, part.limit, filter.event_types,
+                                  filter.channel, with_payload, filter.tag)));
     };
     if (!filter.any()) co_return Listing<MessageRow>{co_await read(range), std::nullopt};
     const auto end_of_window = [&](IdRange rest) -> awaitable<std::optional<Uuid>> {

@@ -28,13 +28,16 @@ struct MessageRow {
     std::optional<std::string> event_id;
     bool expunged = false;
     std::optional<std::string> payload;  // as sent; nothing if expunged or not asked for
+    std::optional<std::vector<std::string>> tags;
+    std::optional<SystemTime> deliver_at;
+    bool raw = false;  // the payload is any text
 };
 
 struct MessageFilter {
     std::optional<std::vector<std::string>> event_types;
-    std::optional<std::string> channel;
+    std::optional<std::string> channel, tag;
 
-    bool any() const { return event_types || channel; }
+    bool any() const { return event_types || channel || tag; }
 };
 
 boost::asio::awaitable<Listing<MessageRow>> list_messages(Pool& pool, ApplicationId application,

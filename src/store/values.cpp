@@ -149,6 +149,11 @@ Params& Params::add_null<std::vector<std::string>>() {
     begin(Wire<std::string>::array_oid);
     return *this;
 }
+template <>
+Params& Params::add_null<std::vector<std::int32_t>>() {
+    begin(Wire<std::int32_t>::array_oid);
+    return *this;
+}
 
 template <class T>
 Params& Params::add_null() {
@@ -376,6 +381,7 @@ POSTHORN_SCALAR(Uuid)
 POSTHORN_SCALAR(SystemTime)
 template Params& Params::add_null<Bytes>();
 template Params& Params::add_null<Json>();
+POSTHORN_LIST(std::int32_t)
 POSTHORN_LIST(std::int64_t)
 POSTHORN_LIST(std::string)
 POSTHORN_LIST(Uuid)

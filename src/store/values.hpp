@@ -90,6 +90,8 @@ private:
 
 template <>
 Params& Params::add_null<std::vector<std::string>>();
+template <>
+Params& Params::add_null<std::vector<std::int32_t>>();
 
 // The rows of one result; owns libpq's PGresult. Columns are asked for by number; a null where a value is
 // asked for, or a wrong type, is a defect and throws std::logic_error.
@@ -108,7 +110,7 @@ public:
     template <class T>
     T get(int row, int column)
         const;  // bool, int16/32/64, double, std::string, std::string_view (text, bytea, jsonb), Uuid,
-                // SystemTime, Id<>, std::vector<text|uuid|int8>, optional<> of these
+                // SystemTime, Id<>, std::vector<text|uuid|int4|int8>, optional<> of these
 
 private:
     std::string_view raw(int row, int column, bool& null) const;

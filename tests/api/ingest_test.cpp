@@ -32,7 +32,7 @@ struct IngestFixture : test::ApiFixture {
         batcher.emplace(io().get_executor(), std::move(options), clock, hand_off);
         ingest::add_routes(
             router(),
-            {*batcher, [this](const http::Request& request) -> asio::awaitable<OrganizationId> {
+            {*batcher, clock, [this](const http::Request& request) -> asio::awaitable<OrganizationId> {
                  co_return (co_await admin::authenticate(context(), request, {"message", true})).organization;
              }});
         asio::co_spawn(

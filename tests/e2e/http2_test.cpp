@@ -86,6 +86,15 @@ struct Fixture {
     std::string application = service.make_application();
 };
 
+void wait_for_attempt(Fixture& at, const std::string& message) {
+    const auto deadline = std::chrono::steady_clock::now() + limit;
+    const auto path = "/api/v1/app/" + at.application + "/attempt/msg/" + message;
+    while (at.service.expect(200, "GET", path).at("data").as_array().empty()) {
+        if (std::chrono::steady_clock::now() > deadline) throw std::runtime_error("no attempt of " + message);
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+}
+
 }  // namespace
 
 TEST_CASE("an endpoint with http2 gets its deliveries over HTTP/2, signed, on one connection") {
@@ -98,6 +107,7 @@ TEST_CASE("an endpoint with http2 gets its deliveries over HTTP/2, signed, on on
         const auto id = at.service.send(at.application, "order.paid", payload);
         got = at.receiver.wait_for(n);
         CHECK(text_at(got.back().at("headers").as_object(), "webhook-id") == id);
+        wait_for_attempt(at, id);  // then its connection is free
     }
     const auto secret = at.service.secret_of(at.application, endpoint);
     for (const auto& one : got) {

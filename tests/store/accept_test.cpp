@@ -9,6 +9,7 @@
 
 #include "base/random.hpp"
 #include "domain/endpoint_filter.hpp"
+#include "store/delivery.hpp"
 #include "store/queries.hpp"
 #include "support/catch.hpp"
 #include "support/store_fixture.hpp"
@@ -106,7 +107,7 @@ TEST_CASE("a message is stored byte for byte together with its deliveries") {
     CHECK(batch.deliveries[0].endpoint == endpoint);
     CHECK(batch.deliveries[0].message == message.id);
     CHECK(batch.deliveries[0].shard == 11);
-    CHECK_FALSE(batch.deliveries[0].ordered);
+    CHECK_FALSE(batch.deliveries[0].from_table);
     CHECK(f.sql("SELECT convert_from(payload, 'UTF8') || event_type || array_to_string(channels, '/') || "
                 "event_id FROM message") == "{\"n\":1.50}a.bone/twoevent-1");
     CHECK(
@@ -118,12 +119,13 @@ TEST_CASE("a message is stored byte for byte together with its deliveries") {
 TEST_CASE("the fan-out follows the same rule as domain::matches") {
     AcceptFixture f;
     Random random(8'071);
-    const std::vector<std::string> types{"a", "a.b", "b", "c-d", "E_f"},
+    const std::vector<std::string> types{"a", "a.b", "b", "c-d", "E_f", "a.b.c", "E_f.g", "EXf.g"},
+        listed{"a", "a.b", "b", "c-d", "E_f", "a.*", "E_f.*", "a.b.*"},
         channels{"one", "two", "three", "four"};
     std::map<EndpointId, domain::EndpointFilter> filters;
     for (int i = 0; i < 80; ++i) {
         domain::EndpointFilter filter;
-        if (random.next() % 2 == 0) filter.event_types = random_names(random, types, 1);
+        if (random.next() % 2 == 0) filter.event_types = random_names(random, listed, 1);
         if (random.next() % 2 == 0) filter.channels = random_names(random, channels, 1);
         const auto id = f.make_endpoint(
             f.application, i % 64, "event_types, channels",
@@ -155,6 +157,33 @@ TEST_CASE("the fan-out follows the same rule as domain::matches") {
     }
     CHECK(made == wanted);
     CHECK(f.count("delivery") == std::to_string(wanted.size()));
+}
+
+TEST_CASE("tags, headers, a raw payload and the time of delivery are stored, and the delivery waits for it") {
+    AcceptFixture f;
+    f.make_endpoint(f.application, 0);
+    auto later = f.message(), now = f.message();
+    later.tags = {"one", "two"};
+    later.extras = domain::make_extras({.headers = {{"X-A", "1\"2"}},
+                                        .raw = true,
+                                        .deliver_at = RealClock().system_now() + std::chrono::hours(1)});
+    const auto batch = f.accept({later, now});
+    REQUIRE(batch.deliveries.size() == 2);
+    CHECK(batch.deliveries[0].from_table);
+    CHECK_FALSE(batch.deliveries[1].from_table);
+    CHECK(f.sql("SELECT tags, headers, raw FROM message WHERE raw") == "{one,two}");
+    CHECK(f.sql("SELECT headers FROM message WHERE raw") == R"({"X-A":"1\"2"})");
+    CHECK(f.sql("SELECT count(*) FROM message m JOIN delivery d ON d.message_id = m.id AND d.due_at = "
+                "m.deliver_at") == "1");
+    const auto rows =
+        f.run(store::load_payloads(*f.connection, {f.application, f.application}, {later.id, now.id}));
+    REQUIRE(rows.size() == 2);
+    for (const auto& row : rows) {
+        if (row.message == later.id)
+            CHECK(*row.extras == *later.extras);
+        else
+            CHECK(row.extras == nullptr);
+    }
 }
 
 TEST_CASE("an application is found by id or uid, within its organization, and not when deleted") {
@@ -350,7 +379,7 @@ TEST_CASE("an ordered endpoint makes the next batch wait until the commit, anoth
     const auto second = ordered ? f.run(AcceptFixture::accept(*f.connection, {f.message()}) && commit_later())
                                 : f.accept({f.message()});
     CHECK(second.deliveries.at(0).run_id > first.deliveries.at(0).run_id);
-    CHECK(second.deliveries.at(0).ordered == ordered);
+    CHECK(second.deliveries.at(0).from_table == ordered);
 }
 
 TEST_CASE("accepting walks indexes, whatever the tables hold") {
@@ -379,7 +408,7 @@ TEST_CASE("accepting walks indexes, whatever the tables hold") {
     const auto explain = fmt::format(
         "EXPLAIN EXECUTE accept_messages({0}, {0}, '{{x}}', {0}, '{{x}}', '{{x}}', '{{x}}', '{{x}}', "
         "'{{x}}', "
-        "'{{x}}', 1)",
+        "'{{x}}', 1, '{{x}}', '{{x}}', '{{f}}', '{{now}}')",
         id);
     const auto rows = f.run(f.connection->exec(store::Statement{"test_explain", explain}));
     std::string plan;

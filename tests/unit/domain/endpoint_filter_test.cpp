@@ -17,6 +17,14 @@ TEST_CASE("an endpoint with event types gets those alone, written exactly") {
         CHECK_FALSE(matches(filter, type, {}));
 }
 
+TEST_CASE("a wildcard stands for everything behind its dot") {
+    const EndpointFilter filter{.event_types = {{"order.*", "a_b.c.*"}}, .channels = {}};
+    for (const char* type : {"order.paid", "order.paid.late", "a_b.c.d", "order."})
+        CHECK(matches(filter, type, {}));
+    for (const char* type : {"order", "orders.paid", "axb.c.d", "a_b.c", "x.order.paid"})
+        CHECK_FALSE(matches(filter, type, {}));
+}
+
 TEST_CASE("an endpoint with channels gets messages that have one in common") {
     const EndpointFilter filter{.event_types = {}, .channels = {{"eu", "us"}}};
     CHECK(matches(filter, "order.paid", {"us"}));

@@ -4,12 +4,16 @@
 #include <fmt/format.h>
 
 #include "base/crypto.hpp"
+#include "base/timestamp.hpp"
 #include "http/message.hpp"
+#include "ingest/limits.hpp"
 #include "support/catch.hpp"
 
 using namespace posthorn;
 
 namespace {
+
+constexpr SystemTime now{std::chrono::hours(24 * 365 * 56)};
 
 std::string quoted(std::string text) {
     std::replace(text.begin(), text.end(), '\'', '"');
@@ -17,7 +21,7 @@ std::string quoted(std::string text) {
 }
 
 ingest::DecodedMessage decode(const std::string& body, std::optional<std::string> key = std::nullopt) {
-    return ingest::decode_message(body, key ? &*key : nullptr);
+    return ingest::decode_message(body, key ? &*key : nullptr, now);
 }
 
 // Where the problems are, e.g. "body.eventType body.payload"; empty if there are none.
@@ -149,4 +153,89 @@ TEST_CASE("a payload is at most 64 levels deep, and raw NUL bytes are refused") 
     auto body = with(",'x':'y'");
     body.insert(body.size() - 3, 1, '\0');
     CHECK(problems_of(body) == "body");
+}
+
+TEST_CASE("tags, headers, a raw payload and a delivery time are read") {
+    const auto at = format_timestamp(now + std::chrono::hours(1));
+    const auto message =
+        decode(with(",'tags':['a','b.c'],'headers':{'X-One':'1','content-type':'text/csv'},"
+                    "'deliverAt':'" +
+                    at + "'"));
+    CHECK(message.tags == std::vector<std::string>{"a", "b.c"});
+    CHECK(message.extras.headers ==
+          std::vector<std::pair<std::string, std::string>>{{"X-One", "1"}, {"content-type", "text/csv"}});
+    CHECK(message.extras.deliver_at == now + std::chrono::hours(1));
+    CHECK_FALSE(message.extras.raw);
+    CHECK(message.payload == "{}");
+
+    const auto raw = decode(quoted("{'eventType':'a.b','rawPayload':'a,b\\n\\u00e4'}"));
+    CHECK(raw.extras.raw);
+    CHECK(raw.payload == "a,b\n\xC3\xA4");
+}
+
+TEST_CASE("headers and a raw payload come in transformationsParams as well, but not twice") {
+    const auto message = decode(
+        with(",'transformationsParams':{'rawPayload':'<x/>','headers':{'content-type':'text/xml'},'z':1}"));
+    CHECK(message.payload == "<x/>");
+    CHECK(message.extras.raw);
+    CHECK(message.extras.headers.size() == 1);
+    CHECK(problems_of(with(",'rawPayload':'a','transformationsParams':{'rawPayload':'b'}")) ==
+          "body.transformationsParams.rawPayload");
+    CHECK(problems_of(with(",'transformationsParams':[]")) == "body.transformationsParams");
+}
+
+TEST_CASE("a delivery time that has passed means now, and one too far ahead is refused") {
+    CHECK_FALSE(decode(with(",'deliverAt':'2000-01-01T00:00:00Z'")).extras.deliver_at);
+    CHECK(problems_of(with(",'deliverAt':'2999-01-01T00:00:00Z'")) == "body.deliverAt");
+    CHECK(problems_of(with(",'deliverAt':'tomorrow'")) == "body.deliverAt");
+    CHECK(problems_of(with(",'deliverAt':5")) == "body.deliverAt");
+}
+
+TEST_CASE("headers that may not be chosen, and too many tags, are refused") {
+    CHECK(problems_of(with(",'headers':{'Host':'a'}")) == "body.headers.Host");
+    CHECK(problems_of(with(",'headers':{'webhook-id':'a'}")) == "body.headers.webhook-id");
+    CHECK(problems_of(with(",'headers':{'A':'1','a':'2'}")) == "body.headers.a");
+    CHECK(problems_of(with(",'headers':{'A':1}")) == "body.headers.A");
+    CHECK(problems_of(with(",'headers':{'A':'x\\ny'}")) == "body.headers.A");
+    CHECK(problems_of(with(",'headers':{'':'1'}")) == "body.headers.");
+    CHECK(problems_of(with(",'headers':[]")) == "body.headers");
+    std::string many, tags;
+    for (std::size_t i = 0; i <= ingest::limits::headers_per_message; ++i)
+        many += (i == 0 ? "'h" : ",'h") + std::to_string(i) + "':'1'";
+    CHECK(problems_of(with(",'headers':{" + many + "}")) == "body.headers");
+    for (std::size_t i = 0; i <= ingest::limits::tags_per_message; ++i)
+        tags += (i == 0 ? "'t" : ",'t") + std::to_string(i) + "'";
+    CHECK(problems_of(with(",'tags':[" + tags + "]")) == "body.tags");
+    CHECK(problems_of(with(",'tags':['no spaces']")) == "body.tags.0");
+}
+
+TEST_CASE("a batch is split into its messages, which stand where they stood") {
+    const auto body = quoted("{ 'messages' : [ {'a':[1,'x']} , {} ] }");
+    const auto items = ingest::split_batch(body);
+    REQUIRE(items.size() == 2);
+    CHECK(items[0].body == quoted("{'a':[1,'x']}"));
+    CHECK(items[1].body == "{}");
+    CHECK(items[1].at == ingest::Location{"body", "messages", "1"});
+    CHECK_THROWS_AS(ingest::decode_message(items[1].body, nullptr, now, items[1].at),
+                    http::ValidationProblem);
+}
+
+TEST_CASE("what is no batch is refused") {
+    const auto refused = [](const std::string& body) {
+        try {
+            ingest::split_batch(body);
+        } catch (const http::ValidationProblem& invalid) {
+            return invalid.problems.at(0).loc.back();
+        }
+        return std::string();
+    };
+    CHECK(refused("[]") == "body");
+    CHECK(refused("{}") == "messages");
+    CHECK(refused(R"({"messages":{}})") == "messages");
+    CHECK(refused(R"({"messages":null})") == "messages");
+    CHECK(refused(R"({"messages":[]})") == "messages");
+    CHECK(refused(R"({"messages":[1)") == "body");
+    std::string many = "{}";
+    for (std::size_t i = 0; i < ingest::limits::messages_per_batch; ++i) many += ",{}";
+    CHECK(refused(R"({"messages":[)" + many + "]}") == "messages");
 }

@@ -59,14 +59,14 @@ struct Bench {
         }
     }
     MessageId message() { return MessageId::make(clock.system_now()); }
-    HandedDelivery handed(EndpointId to, bool ordered = false) {
+    HandedDelivery handed(EndpointId to, bool from_table = false) {
         HandedDelivery made;
         made.delivery.endpoint = to;
         made.delivery.message = message();
         made.delivery.run_id = ++last_run;
         made.delivery.payload = std::make_shared<const std::string>("{}");
         made.shard = shard.shard;
-        made.ordered = ordered;
+        made.from_table = from_table;
         return made;
     }
     void hand_off(std::vector<HandedDelivery> list) {
@@ -93,7 +93,7 @@ struct Bench {
         auto work = fetch_work();
         for (auto& delivery : work.payloads_to_load)
             delivery.payload = std::make_shared<const std::string>("{}");
-        dispatcher.payloads_loaded(work.payloads_to_load);
+        dispatcher.payloads_loaded(work.payloads_to_load, clock.system_now());
     }
 
     ManualClock clock{SystemTime(std::chrono::hours(24 * 365 * 56))};
@@ -559,7 +559,7 @@ TEST_CASE("an expunged payload makes the delivery undeliverable") {
     bench.starts();
     const auto work = bench.fetch_work();
     REQUIRE(work.payloads_to_load.size() == 1);
-    bench.dispatcher.payloads_loaded(work.payloads_to_load);
+    bench.dispatcher.payloads_loaded(work.payloads_to_load, bench.clock.system_now());
     CHECK(bench.dispatcher.take_outcomes().at(0).reason == domain::DeadLetterReason::undeliverable);
     CHECK(bench.dispatcher.in_flight() == 0);
 }
@@ -578,4 +578,67 @@ TEST_CASE("an endpoint that the cap kept waiting starts when any other endpoint'
         ++done;
     }
     CHECK(done == 3);
+}
+
+TEST_CASE("a message that was to be delivered later ages from then on") {
+    workers::DispatcherOptions options;
+    options.oldest_delivery = std::chrono::hours(1);
+    Bench bench(options);
+    auto scheduled = bench.handed(endpoint(1));
+    scheduled.delivery.extras = domain::make_extras(
+        {.headers = {}, .raw = false, .deliver_at = bench.clock.system_now() + std::chrono::hours(2)});
+    bench.clock.advance(std::chrono::hours(2) + std::chrono::minutes(30));
+    bench.hand_off({scheduled});
+    bench.load(endpoint(1));
+    CHECK(bench.starts().size() == 1);
+}
+
+TEST_CASE("a delivery that the endpoint's filter does not want is cancelled and makes room") {
+    Bench bench;
+    auto ordered = bench.config(endpoint(1));
+    ordered->rate_limit = 1;
+    bench.hand_off({bench.handed(endpoint(1)), bench.handed(endpoint(1))});
+    bench.load(ordered);
+    auto starts = bench.starts();
+    REQUIRE(starts.size() == 1);
+    bench.dispatcher.attempt_filtered(starts[0]);
+    const auto outcomes = bench.dispatcher.take_outcomes();
+    REQUIRE(outcomes.size() == 1);
+    CHECK(outcomes[0].verdict == Verdict::cancelled);
+    CHECK_FALSE(outcomes[0].record);
+    CHECK(bench.starts().size() == 1);  // its place in the rate was given back
+    CHECK(bench.dispatcher.in_flight() == 1);
+}
+
+TEST_CASE("an endpoint's own schedule takes the place of the service's") {
+    Bench bench;
+    auto own = bench.config(endpoint(1));
+    own->retry_schedule.emplace(std::vector<milliseconds>{seconds(100)});
+    bench.hand_off({bench.handed(endpoint(1))});
+    bench.load(own);
+    auto starts = bench.starts();
+    REQUIRE(starts.size() == 1);
+    const auto first = bench.end(starts[0], Kind::retry);
+    CHECK(first.verdict == Verdict::retry);
+    CHECK(first.delay >= seconds(100));
+    starts[0].delivery.attempt = 2;
+    CHECK(own->retry_schedule->attempts() == 2);
+}
+
+TEST_CASE("a circuit that opens is marked with its end, and its closing too") {
+    workers::DispatcherOptions options;
+    options.breaker.threshold = 1;
+    Bench bench(options);
+    bench.hand_off({bench.handed(endpoint(1)), bench.handed(endpoint(1))});
+    bench.load(endpoint(1));
+    auto starts = bench.starts();
+    REQUIRE(starts.size() == 2);
+    bench.end(starts[0], Kind::retry);
+    auto marks = bench.dispatcher.take_marks();
+    REQUIRE(marks.circuits.contains(endpoint(1)));
+    CHECK(marks.circuits.at(endpoint(1)) > bench.clock.system_now());
+    bench.end(starts[1], Kind::delivered);
+    marks = bench.dispatcher.take_marks();
+    REQUIRE(marks.circuits.contains(endpoint(1)));
+    CHECK_FALSE(marks.circuits.at(endpoint(1)));
 }
