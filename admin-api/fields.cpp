@@ -1,6 +1,7 @@
 #include "admin-api/fields.hpp"
 
 #include <boost/json.hpp>
+#include <fmt/format.h>
 
 namespace posthorn::admin {
 
@@ -12,21 +13,33 @@ constexpr MapRule metadata_rule{
     .key = {.shortest = 1, .longest = limits::metadata_key_characters},
     .value = {.shortest = 0, .longest = limits::metadata_value_characters},
 };
+
+// A field that clients know under two names.
+template <class Read>
+auto either(const ObjectReader& reader, std::string_view name, std::string_view other_name,
+            const Read& read) {
+    const auto field = read(name), other = read(other_name);
+    if (field.mentioned && other.mentioned && field.value != other.value)
+        reader.problems().add(reader.location(other_name),
+                              fmt::format("must equal {} where both are given", name));
+    return field.mentioned ? field : other;
 }
+}  // namespace
 
 Field<StringMap> read_metadata(const ObjectReader& reader) {
     return reader.map("metadata", Need::optional, metadata_rule);
 }
 
+Field<std::vector<std::string>> read_event_types(const ObjectReader& reader, const ListRule& rule) {
+    return either(reader, "eventTypes", "filterTypes",
+                  [&](std::string_view name) { return reader.texts(name, Need::nullable, rule); });
+}
+
 Field<std::int32_t> read_rate(const ObjectReader& reader) {
-    const auto read = [&](std::string_view name) {
+    const auto given = either(reader, "throttleRate", "rateLimit", [&](std::string_view name) {
         return reader.integer(name, Need::nullable, limits::lowest_rate_per_second,
                               limits::highest_rate_per_second);
-    };
-    const auto newer = read("throttleRate"), older = read("rateLimit");
-    if (newer.mentioned && older.mentioned && newer.value != older.value)
-        reader.problems().add(reader.location("rateLimit"), "must equal throttleRate where both are given");
-    const auto& given = newer.mentioned ? newer : older;
+    });
     Field<std::int32_t> rate{given.mentioned, std::nullopt};
     if (given) rate.value = static_cast<std::int32_t>(*given);
     return rate;

@@ -30,6 +30,9 @@ Field<std::string> read_uid(const ObjectReader& reader) {
 
 Field<StringMap> read_metadata(const ObjectReader& reader);
 
+// As "eventTypes" or "filterTypes": the compatible API has had both names.
+Field<std::vector<std::string>> read_event_types(const ObjectReader& reader, const ListRule& rule);
+
 // Requests a second, as "throttleRate" or "rateLimit" (its older name).
 Field<std::int32_t> read_rate(const ObjectReader& reader);
 

@@ -12,11 +12,13 @@ void add_routes(http::Router& router, Context& context) {
     add_api_key_routes(router, context);
     add_application_routes(router, context);
     add_attempt_routes(router, context);
+    add_authentication_routes(router, context);
     add_dead_letter_routes(router, context);
     add_endpoint_header_routes(router, context);
     add_endpoint_routes(router, context);
     add_endpoint_secret_routes(router, context);
     add_event_type_routes(router, context);
+    add_example_routes(router, context);
     add_explanation_routes(router, context);
     add_health_routes(router, context);
     add_message_routes(router, context);

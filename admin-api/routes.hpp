@@ -7,11 +7,13 @@ namespace posthorn::admin {
 void add_api_key_routes(http::Router& router, Context& context);
 void add_application_routes(http::Router& router, Context& context);
 void add_attempt_routes(http::Router& router, Context& context);
+void add_authentication_routes(http::Router& router, Context& context);
 void add_dead_letter_routes(http::Router& router, Context& context);
 void add_endpoint_header_routes(http::Router& router, Context& context);
 void add_endpoint_routes(http::Router& router, Context& context);
 void add_endpoint_secret_routes(http::Router& router, Context& context);
 void add_event_type_routes(http::Router& router, Context& context);
+void add_example_routes(http::Router& router, Context& context);
 void add_explanation_routes(http::Router& router, Context& context);
 void add_health_routes(http::Router& router, Context& context);
 void add_message_routes(http::Router& router, Context& context);

@@ -2,6 +2,7 @@
 
 #include <boost/json.hpp>
 
+#include "admin-api/applications.hpp"
 #include "admin-api/change.hpp"
 #include "admin-api/fields.hpp"
 #include "admin-api/pagination.hpp"
@@ -36,11 +37,13 @@ struct ApplicationFields {
     Field<StringMap> metadata;
 };
 
-ApplicationFields read_fields(const http::Request& request, Problems& problems, Need name) {
-    const auto body = parse_body(request);
-    const ObjectReader reader(body, problems);
+ApplicationFields read_fields(const ObjectReader& reader, Need name) {
     return {reader.text("name", name, name_rule), read_uid<ApplicationId>(reader), read_rate(reader),
             read_metadata(reader)};
+}
+ApplicationFields read_fields(const http::Request& request, Problems& problems, Need name) {
+    const auto body = parse_body(request);
+    return read_fields(ObjectReader(body, problems), name);
 }
 
 // For POST and PUT: what is not mentioned gets its default.
@@ -148,26 +151,35 @@ void keep_uid_of_path(ApplicationFields& fields, const std::string& key) {
     if (!fields.uid.mentioned && !ApplicationId::parse(key)) fields.uid = {true, key};
 }
 
+// Creates what the path names; throws Problem 409 where another call was faster.
+awaitable<store::Application> create_at_path(Context& context, const Principal& principal,
+                                             const http::Request& request, const ApplicationFields& fields,
+                                             const Problems::Location& uid_location) {
+    const auto& key = request.parameter("app_id");
+    if (ApplicationId::parse(key)) throw not_found();
+    Problems problems;
+    check_text(key, uid_rule, {"path", "app_id"}, problems);
+    if (fields.uid.value != key) problems.add(uid_location, "must be the path's uid where that is new");
+    problems.throw_if_any();
+    co_return co_await create(context, principal, fields);
+}
+
 awaitable<http::Response> put_application(Context& context, http::Request& request) {
     const auto principal = co_await authenticate(context, request, {"application", true});
     Problems problems;
     auto fields = read_fields(request, problems, Need::required);
     problems.throw_if_any();
-    const auto& key = request.parameter("app_id");
-    keep_uid_of_path(fields, key);
+    keep_uid_of_path(fields, request.parameter("app_id"));
     for (int tries = 2;; --tries) {
         if (const auto id = co_await find_application_if_any(context, principal, request)) {
             const auto stored = co_await modify(context, principal, *id,
                                                 [&](store::Application& row) { replace(row, fields); });
             co_return http::json_response(200, to_json(stored));
         }
-        if (ApplicationId::parse(key)) throw not_found();
-        check_text(key, uid_rule, {"path", "app_id"}, problems);
-        if (fields.uid.value != key)
-            problems.add({"body", "uid"}, "must be the path's uid where that is new");
-        problems.throw_if_any();
         try {
-            co_return http::json_response(201, to_json(co_await create(context, principal, fields)));
+            const auto created =
+                co_await create_at_path(context, principal, request, fields, {"body", "uid"});
+            co_return http::json_response(201, to_json(created));
         } catch (const http::Problem& problem) {
             if (problem.status != 409 || tries == 1) throw;
         }
@@ -207,6 +219,27 @@ awaitable<http::Response> delete_application(Context& context, http::Request& re
 }
 
 }  // namespace
+
+awaitable<ApplicationId> find_or_create_application(Context& context, const Principal& principal,
+                                                    const http::Request& request,
+                                                    const json::object* application) {
+    if (application == nullptr) co_return co_await find_application(context, principal, request);
+    Problems problems;
+    const Problems::Location location{"body", "application"};
+    auto fields = read_fields(ObjectReader(*application, problems, location), Need::required);
+    problems.throw_if_any();
+    keep_uid_of_path(fields, request.parameter("app_id"));
+    for (int tries = 2;; --tries) {
+        if (const auto id = co_await find_application_if_any(context, principal, request)) co_return *id;
+        try {
+            co_return (
+                co_await create_at_path(context, principal, request, fields, {"body", "application", "uid"}))
+                .id;
+        } catch (const http::Problem& problem) {
+            if (problem.status != 409 || tries == 1) throw;
+        }
+    }
+}
 
 void add_application_routes(http::Router& router, Context& context) {
     using http::Method;

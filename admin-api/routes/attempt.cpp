@@ -162,6 +162,8 @@ json::object to_json(const store::AttemptedDestinationRow& destination) {
                         {"url", destination.url},
                         {"description", destination.description},
                         {"eventTypes", or_null(destination.event_types)},
+                        {"filterTypes", or_null(destination.event_types)},
+                        {"version", 1},
                         {"channels", or_null(destination.channels)},
                         {"disabled", destination.disabled},
                         {"throttleRate", or_null(destination.rate_limit)},

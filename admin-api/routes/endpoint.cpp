@@ -22,6 +22,7 @@ namespace json = boost::json;
 namespace {
 
 constexpr std::string_view uid_taken = "another endpoint of the application has this uid";
+constexpr int endpoint_version = 1;  // of the compatible API's endpoints: there is only one
 constexpr TextRule url_rule{.shortest = 1, .longest = limits::url_characters};
 constexpr TextRule secret_rule{.shortest = 1, .longest = 128};
 constexpr ListRule event_types_rule{
@@ -36,6 +37,8 @@ json::object to_json(const store::Endpoint& endpoint) {
             {"url", endpoint.url},
             {"description", endpoint.description},
             {"eventTypes", or_null(endpoint.event_types)},
+            {"filterTypes", or_null(endpoint.event_types)},
+            {"version", endpoint_version},
             {"channels", or_null(endpoint.channels)},
             {"disabled", endpoint.disabled},
             {"disabledReason", or_null(endpoint.disabled_reason)},
@@ -125,7 +128,7 @@ EndpointFields read_fields(const Context& context, const http::Request& request,
         .url = reader.text("url", url, url_rule),
         .uid = read_uid<EndpointId>(reader),
         .description = reader.text("description", Need::optional, description_rule),
-        .event_types = reader.texts("eventTypes", Need::nullable, event_types_rule),
+        .event_types = read_event_types(reader, event_types_rule),
         .channels = reader.texts("channels", Need::nullable, channels_rule),
         .disabled = reader.boolean("disabled", Need::optional),
         .http2 = reader.boolean("http2", Need::optional),

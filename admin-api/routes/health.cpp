@@ -42,9 +42,6 @@ awaitable<http::Response> get_ready(Context& context, http::Request&) {
     throw http::Problem{503, "not_ready", "the database does not answer"};
 }
 
-// Tokens are not kept by the server, so there is nothing to end.
-awaitable<http::Response> log_out(Context&, http::Request&) { co_return http::empty_response(204); }
-
 }  // namespace
 
 void add_health_routes(http::Router& router, Context& context) {
@@ -53,7 +50,6 @@ void add_health_routes(http::Router& router, Context& context) {
     add_route(router, context, Method::get, "/api/v1/health/ping", get_health);
     add_route(router, context, Method::get, "/live", get_live);
     add_route(router, context, Method::get, "/ready", get_ready);
-    add_route(router, context, Method::post, "/api/v1/auth/logout", log_out);
 }
 
 }  // namespace posthorn::admin

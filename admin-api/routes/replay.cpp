@@ -5,11 +5,11 @@
 #include "admin-api/fields.hpp"
 #include "admin-api/messages.hpp"
 #include "admin-api/pagination.hpp"
+#include "admin-api/resending.hpp"
 #include "admin-api/routes.hpp"
 #include "base/timestamp.hpp"
 #include "store/endpoint.hpp"
 #include "store/replay_job.hpp"
-#include "store/wake_up.hpp"
 
 namespace posthorn::admin {
 
@@ -21,10 +21,6 @@ namespace {
 constexpr std::int64_t highest_replay_rate_per_second = 10'000;
 constexpr std::string_view recover_task = "endpoint.recover";
 constexpr std::string_view dead_letter_task = "dead-letter.replay";
-
-http::Problem endpoint_disabled() {
-    return {409, "endpoint_disabled", "the endpoint is disabled: enable it first, then try again"};
-}
 
 json::value time_or_null(std::optional<SystemTime> time) {
     return time ? json::value(json::string(format_timestamp(*time))) : json::value(nullptr);
@@ -64,36 +60,17 @@ awaitable<store::ReplayJobRow> start_job(Context& context, const Principal& prin
         });
 }
 
-void check_resend(store::ResendOutcome outcome) {
-    switch (outcome) {
-        case store::ResendOutcome::queued:
-            return;
-        case store::ResendOutcome::endpoint_disabled:
-            throw endpoint_disabled();
-        case store::ResendOutcome::message_expunged:
-            throw http::Problem{409, "message_expunged",
-                                "the message's payload was deleted: it can not be sent again"};
-        case store::ResendOutcome::endpoint_unknown:
-        case store::ResendOutcome::message_unknown:
-            throw not_found();
-    }
-}
-
-awaitable<http::Response> resend(Context& context, http::Request& request) {
+awaitable<http::Response> resend_message(Context& context, http::Request& request) {
     const auto principal = co_await authenticate(context, request, {"replay", true});
     const auto application = co_await find_application(context, principal, request);
     const auto message = co_await find_message(context, application, request, false);
     const auto endpoint = co_await find_endpoint(context, application, request);
-    const auto sent =
-        co_await change(context, {}, [&](store::Connection& connection) -> awaitable<store::Resend> {
-            const auto result = co_await store::resend_message(connection, application, endpoint, message.id);
-            check_resend(result.outcome);
-            co_await audit(connection, context, principal, "message.resend", message.id.str(),
-                           {{"endpointId", endpoint.str()}});
-            co_return result;
-        });
-    auto connection = co_await context.pool.acquire();
-    co_await store::notify_shards(*connection, {{sent.shard, endpoint}});
+    co_await resend(context, application, endpoint,
+                    [&](store::Connection& connection) -> awaitable<MessageId> {
+                        co_await audit(connection, context, principal, "message.resend", message.id.str(),
+                                       {{"endpointId", endpoint.str()}});
+                        co_return message.id;
+                    });
     co_return http::json_response(202, json::object());
 }
 
@@ -183,7 +160,7 @@ awaitable<http::Response> cancel_replay(Context& context, http::Request& request
 void add_replay_routes(http::Router& router, Context& context) {
     using http::Method;
     add_route(router, context, Method::post,
-              "/api/v1/app/{app_id}/msg/{msg_id}/endpoint/{endpoint_id}/resend", resend);
+              "/api/v1/app/{app_id}/msg/{msg_id}/endpoint/{endpoint_id}/resend", resend_message);
     add_route(router, context, Method::post, "/api/v1/app/{app_id}/endpoint/{endpoint_id}/recover", recover);
     add_route(router, context, Method::post, "/api/v1/dead-letter/replay", replay_dead_letters);
     add_route(router, context, Method::post, "/api/v1/app/{app_id}/dead-letter/replay", replay_dead_letters);

@@ -47,6 +47,9 @@ ORDER BY m.id DESC LIMIT 1
 -- name: read_message_payloads
 SELECT m.id, m.payload FROM message m WHERE m.app_id = $1 AND m.id = ANY ($2::uuid[])
 
+-- name: insert_unsent_message
+INSERT INTO message (app_id, id, event_type, payload) VALUES ($1, $2, $3, $4)
+
 -- name: expunge_message
 UPDATE message SET payload = NULL, headers = NULL WHERE app_id = $1 AND id = $2 AND payload IS NOT NULL
 

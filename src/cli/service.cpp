@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "admin-api/access.hpp"
+#include "admin-api/applications.hpp"
 #include "admin-api/context.hpp"
 #include "admin-api/routes.hpp"
 #include "async/loop.hpp"
@@ -231,12 +232,26 @@ struct Service::Impl {
         else
             admin::add_health_routes(*router, context);
         if (batcher) {
-            ingest::RouteContext route{*batcher, clock, [&context](const http::Request& request) {
-                                           return organization_of(context, request);
-                                       }};
+            ingest::RouteContext route{
+                *batcher, clock,
+                [&context](const http::Request& request) { return organization_of(context, request); },
+                [&context](const http::Request& request, std::string_view application) {
+                    return create_application(context, request, application);
+                }};
             ingest::add_routes(*router, std::move(route));
         }
         return router;
+    }
+
+    static awaitable<void> create_application(admin::Context& context, const http::Request& request,
+                                              std::string_view description) {
+        const auto principal = co_await admin::authenticate(context, request, {"application", true});
+        boost::system::error_code error;
+        const auto value = boost::json::parse({description.data(), description.size()}, error);
+        if (error)
+            throw http::ValidationProblem{
+                {{{"body", "application"}, "can not be read as JSON", "value_error.jsondecode"}}};
+        co_await admin::find_or_create_application(context, principal, request, &value.as_object());
     }
 
     // Who may submit: an organization's token, or a key with message:write. A customer's own token may not.

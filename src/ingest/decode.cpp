@@ -86,12 +86,6 @@ public:
                  "value_error.number.range");
     }
 
-    void object_if_any(const char* field) {
-        const auto* text = find(field, false);
-        if (text != nullptr && !text->starts_with('{'))
-            note(at(field), "must be an object", "type_error.dict");
-    }
-
     // The member's text; empty if it isn't there.
     std::string_view object(const char* field, bool required) {
         const auto* text = find(field, required);
@@ -289,7 +283,7 @@ DecodedMessage decode_message(std::string_view body, const std::string* idempote
     message.event_id = reader.name("eventId", false, limits::event_id_characters);
     read_delivery_time(reader, now, message.extras);
     reader.integer("payloadRetentionPeriod", limits::shortest_retention_days, limits::longest_retention_days);
-    reader.object_if_any("application");
+    message.application = reader.object("application", false);
     if (!problems.empty()) throw http::ValidationProblem{std::move(problems)};
     if (message.event_id || message.idempotency_key) message.body_hash = sha256(body);
     return message;

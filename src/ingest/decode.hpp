@@ -22,13 +22,14 @@ struct DecodedMessage {
         body_hash;  // SHA-256 of the whole body where there is a key or an event id to compare by, else empty
     std::vector<std::string> tags;
     domain::MessageExtras extras;
+    std::string application;  // a JSON object: creates the path's application where there is none; or empty
 };
 
 // idempotency_key: the header's value, nullptr if there is none. now: what deliverAt is measured by. at:
 // where the body stands, for problems. Headers and a raw payload come as the members `headers` and
 // `rawPayload`, or as those of `transformationsParams`, as the compatible API's clients send them. The
-// members `application` and `payloadRetentionPeriod` are allowed and have no effect; unknown members are
-// ignored. Throws http::ValidationProblem with everything that is wrong.
+// member `payloadRetentionPeriod` is allowed and has no effect; unknown members are ignored. Throws
+// http::ValidationProblem with everything that is wrong.
 DecodedMessage decode_message(std::string_view body, const std::string* idempotency_key, SystemTime now,
                               const Location& at = {"body"});
 

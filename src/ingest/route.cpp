@@ -109,17 +109,29 @@ std::string end_of_answer(const Answer& answer) {
                        format_timestamp(uuid_v7_time(id.value)));
 }
 
+// Where the application is unknown and the body describes one, it is created, and the message sent once more.
+awaitable<Answer> submit(const RouteContext& context, const http::Request& request, store::NewMessage message,
+                         const std::string& new_application) {
+    if (new_application.empty()) co_return co_await context.batcher.submit(std::move(message));
+    auto answer = co_await context.batcher.submit(message);
+    const auto* refusal = std::get_if<Refusal>(&answer);
+    if (refusal == nullptr || *refusal != Refusal::unknown_application) co_return answer;
+    co_await context.create_application(request, new_application);
+    co_return co_await context.batcher.submit(std::move(message));
+}
+
 awaitable<http::Response> create_message(const RouteContext& context, http::Request& request) {
     const auto organization = co_await context.authenticate(request);
     const bool with_content = read_with_content(request);
     auto application = read_application(request);
-    auto message = make_message(
-        organization, std::move(application),
-        decode_message(request.body, request.fields.find("Idempotency-Key"), context.clock.system_now()));
+    auto decoded =
+        decode_message(request.body, request.fields.find("Idempotency-Key"), context.clock.system_now());
+    const auto new_application = std::move(decoded.application);
+    auto message = make_message(organization, std::move(application), std::move(decoded));
     http::Response response;
     response.status = 202;
     response.body = beginning_of_answer(message, with_content);
-    const auto answer = co_await context.batcher.submit(std::move(message));
+    const auto answer = co_await submit(context, request, std::move(message), new_application);
     if (const auto* refusal = std::get_if<Refusal>(&answer)) throw to_problem(*refusal);
     response.body += end_of_answer(answer);
     co_return response;

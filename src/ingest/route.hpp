@@ -13,6 +13,9 @@ struct RouteContext {
     const Clock& clock;       // follows the database's; likewise
     // Whose message it is. Throws http::Problem for who may not submit.
     std::function<boost::asio::awaitable<OrganizationId>(const http::Request&)> authenticate;
+    // Creates the path's application, as a JSON object describes it, for who asks; one that is there by now
+    // is as good. Throws http::Problem and http::ValidationProblem.
+    std::function<boost::asio::awaitable<void>(const http::Request&, std::string_view)> create_application;
 };
 
 // POST /api/v1/app/{app_id}/msg and .../msg/batch

@@ -132,6 +132,12 @@ awaitable<std::optional<MessageRow>> find_message(Pool& pool, ApplicationId appl
     co_return read_message(rows, 0);
 }
 
+awaitable<void> insert_unsent_message(Connection& connection, ApplicationId application, MessageId id,
+                                      std::string event_type, std::string payload) {
+    co_await connection.exec(sql::insert_unsent_message,
+                             Params::of(application, id, event_type, Bytes{payload}));
+}
+
 awaitable<void> expunge_message(Connection& connection, ApplicationId application, MessageId id) {
     co_await connection.exec(sql::expunge_message, Params::of(application, id));
 }

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "admin-api/access.hpp"
+#include "admin-api/applications.hpp"
 #include "http/target.hpp"
 #include "ingest/route.hpp"
 #include "support/api_fixture.hpp"
@@ -32,8 +33,16 @@ struct IngestFixture : test::ApiFixture {
         batcher.emplace(io().get_executor(), std::move(options), clock, hand_off);
         ingest::add_routes(
             router(),
-            {*batcher, clock, [this](const http::Request& request) -> asio::awaitable<OrganizationId> {
+            {*batcher, clock,
+             [this](const http::Request& request) -> asio::awaitable<OrganizationId> {
                  co_return (co_await admin::authenticate(context(), request, {"message", true})).organization;
+             },
+             [this](const http::Request& request, std::string_view description) -> asio::awaitable<void> {
+                 const auto principal =
+                     co_await admin::authenticate(context(), request, {"application", true});
+                 const auto value = boost::json::parse(description);
+                 co_await admin::find_or_create_application(context(), principal, request,
+                                                            &value.as_object());
              }});
         asio::co_spawn(
             io(), batcher->run(),
