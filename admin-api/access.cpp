@@ -124,8 +124,8 @@ awaitable<EndpointId> find_endpoint(Context& context, ApplicationId application,
 }
 
 bool is_known_scope(std::string_view scope) {
-    static constexpr std::array<std::string_view, 6> areas{"application", "endpoint", "event-type",
-                                                           "message",     "replay",   "api-key"};
+    static constexpr std::array<std::string_view, 7> areas{"application", "endpoint", "event-type", "message",
+                                                           "replay",      "api-key",  "audit-log"};
     if (scope == everything) return true;
     const auto colon = scope.find(':');
     if (colon == std::string_view::npos) return false;

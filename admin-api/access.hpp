@@ -17,7 +17,7 @@ struct Principal {
 };
 
 // A word for what a route does; API keys carry scopes as "<area>:read" / "<area>:write", area one of
-// application, endpoint, event-type, message, replay, api-key; "*" is everything.
+// application, endpoint, event-type, message, replay, api-key, audit-log; "*" is everything.
 struct Scope {
     std::string_view area;
     bool write = false;

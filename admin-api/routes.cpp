@@ -12,6 +12,7 @@ void add_routes(http::Router& router, Context& context) {
     add_api_key_routes(router, context);
     add_application_routes(router, context);
     add_attempt_routes(router, context);
+    add_audit_log_routes(router, context);
     add_authentication_routes(router, context);
     add_dead_letter_routes(router, context);
     add_endpoint_header_routes(router, context);

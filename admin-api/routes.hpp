@@ -7,6 +7,7 @@ namespace posthorn::admin {
 void add_api_key_routes(http::Router& router, Context& context);
 void add_application_routes(http::Router& router, Context& context);
 void add_attempt_routes(http::Router& router, Context& context);
+void add_audit_log_routes(http::Router& router, Context& context);
 void add_authentication_routes(http::Router& router, Context& context);
 void add_dead_letter_routes(http::Router& router, Context& context);
 void add_endpoint_header_routes(http::Router& router, Context& context);

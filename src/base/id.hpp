@@ -55,6 +55,9 @@ struct EndpointSecret {
 struct ReplayJob {
     static constexpr std::string_view prefix = "qtask";
 };
+struct AuditEntry {
+    static constexpr std::string_view prefix = "audit";
+};
 struct Process {
     static constexpr std::string_view prefix = "proc";
 };
@@ -68,6 +71,7 @@ using ApiKeyId = Id<ApiKey>;
 using EventTypeId = Id<EventType>;
 using EndpointSecretId = Id<EndpointSecret>;
 using ReplayJobId = Id<ReplayJob>;
+using AuditEntryId = Id<AuditEntry>;
 using ProcessId = Id<Process>;
 
 }  // namespace posthorn

@@ -1,8 +1,11 @@
 #pragma once
 #include <boost/asio/awaitable.hpp>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "store/connection.hpp"
+#include "store/id_range.hpp"
 
 namespace posthorn::store {
 
@@ -16,5 +19,19 @@ struct AuditEntry {
 
 // In the transaction of the change that it tells of.
 boost::asio::awaitable<void> record_audit(Connection& connection, SystemTime now, AuditEntry entry);
+
+struct AuditRow {
+    AuditEntryId id;
+    std::string actor, action, subject;
+    std::string details;
+    SystemTime created_at{};
+};
+
+struct AuditFilter {
+    std::optional<std::string> actor, action, subject;  // exactly
+};
+
+boost::asio::awaitable<std::vector<AuditRow>> list_audit_log(Pool& pool, OrganizationId organization,
+                                                             IdRange range, AuditFilter filter);
 
 }  // namespace posthorn::store

@@ -132,6 +132,12 @@ awaitable<std::optional<MessageRow>> find_message(Pool& pool, ApplicationId appl
     co_return read_message(rows, 0);
 }
 
+awaitable<bool> has_subscriber(Pool& pool, ApplicationId application, std::string event_type,
+                               std::vector<std::string> channels) {
+    const auto rows = co_await pool.exec(sql::has_subscriber, Params::of(application, event_type, channels));
+    co_return rows.get<bool>(0, 0);
+}
+
 awaitable<void> insert_unsent_message(Connection& connection, ApplicationId application, MessageId id,
                                       std::string event_type, std::string payload) {
     co_await connection.exec(sql::insert_unsent_message,

@@ -46,6 +46,9 @@ boost::asio::awaitable<Listing<MessageRow>> list_messages(Pool& pool, Applicatio
 // By id, or by the eventId that was given to it (the newest of that eventId).
 boost::asio::awaitable<std::optional<MessageRow>> find_message(Pool& pool, ApplicationId application,
                                                                std::string id_or_event_id, bool with_payload);
+// Whether any endpoint would get a message of this type and these channels; filters of payloads aside.
+boost::asio::awaitable<bool> has_subscriber(Pool& pool, ApplicationId application, std::string event_type,
+                                            std::vector<std::string> channels);
 // One that is not fanned out: whoever stores it says where it goes (resend_message).
 boost::asio::awaitable<void> insert_unsent_message(Connection& connection, ApplicationId application,
                                                    MessageId id, std::string event_type, std::string payload);

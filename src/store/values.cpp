@@ -394,6 +394,7 @@ POSTHORN_ID(ApiKey)
 POSTHORN_ID(EventType)
 POSTHORN_ID(EndpointSecret)
 POSTHORN_ID(ReplayJob)
+POSTHORN_ID(AuditEntry)
 POSTHORN_ID(Process)
 
 }  // namespace posthorn::store

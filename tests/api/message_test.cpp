@@ -139,3 +139,27 @@ TEST_CASE("a filter that matches next to nothing gives up after a while, and its
     CHECK(text_at(second.at("data").at(0), "id") == wanted);
     CHECK(second.at("done").as_bool());
 }
+
+TEST_CASE("whether anybody would get a message can be asked before") {
+    ApiFixture api;
+    const auto application = api.make_application();
+    const auto path = "/api/v1/app/" + application + "/msg/precheck/active";
+    const auto active = [&](const std::string& body) {
+        return api.expect(200, Method::post, path, quoted(body)).at("active").as_bool();
+    };
+    CHECK_FALSE(active("{'eventType':'a.b'}"));
+    const auto made =
+        api.expect(201, Method::post, "/api/v1/app/" + application + "/endpoint",
+                   quoted("{'url':'http://127.0.0.1:9/','eventTypes':['a.*'],'channels':['eu']}"));
+    CHECK_FALSE(active("{'eventType':'a.b'}"));
+    CHECK(active("{'eventType':'a.b','channels':['us','eu']}"));
+    CHECK_FALSE(active("{'eventType':'b','channels':['eu']}"));
+    api.expect(
+        200, Method::patch,
+        "/api/v1/app/" + application + "/endpoint/" + boost::json::value_to<std::string>(made.at("id")),
+        quoted("{'disabled':true}"));
+    CHECK_FALSE(active("{'eventType':'a.b','channels':['eu']}"));
+    api.expect(422, Method::post, path, "{}");
+    api.expect(422, Method::post, path, quoted("{'eventType':'a','channels':[]}"));
+    api.expect(404, Method::post, "/api/v1/app/nobody/msg/precheck/active", quoted("{'eventType':'a'}"));
+}
