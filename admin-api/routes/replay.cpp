@@ -19,8 +19,28 @@ namespace json = boost::json;
 namespace {
 
 constexpr std::int64_t highest_replay_rate_per_second = 10'000;
-constexpr std::string_view recover_task = "endpoint.recover";
-constexpr std::string_view dead_letter_task = "dead-letter.replay";
+constexpr ListRule event_types_rule{
+    .fewest = 1, .most = limits::event_types_per_endpoint, .item = event_type_rule};
+
+// The compatible API's words, where it has them.
+std::string_view task_of(store::ReplayKind kind) {
+    switch (kind) {
+        case store::ReplayKind::recover:
+            return "endpoint.recover";
+        case store::ReplayKind::missing:
+            return "endpoint.replay";
+        case store::ReplayKind::all:
+            return "endpoint.bulk_replay";
+        case store::ReplayKind::dead_letters:
+            return "dead-letter.replay";
+    }
+    throw std::logic_error("a replay has an unknown kind");
+}
+
+// The compatible API's tasks are never cancelled; one that ended before its end counts as failed there.
+std::string_view task_status(store::ReplayState state) {
+    return state == store::ReplayState::cancelled ? "failed" : store::to_string(state);
+}
 
 json::value time_or_null(std::optional<SystemTime> time) {
     return time ? json::value(json::string(format_timestamp(*time))) : json::value(nullptr);
@@ -32,7 +52,7 @@ json::value id_or_null(const std::optional<IdType>& id) {
 
 json::object to_json(const store::ReplayJobRow& job) {
     json::object object{{"id", job.id.str()},
-                        {"kind", job.kind == store::ReplayKind::recover ? recover_task : dead_letter_task},
+                        {"kind", task_of(job.kind)},
                         {"status", store::to_string(job.state)},
                         {"appId", id_or_null(job.application)},
                         {"endpointId", id_or_null(job.endpoint)},
@@ -74,7 +94,16 @@ awaitable<http::Response> resend_message(Context& context, http::Request& reques
     co_return http::json_response(202, json::object());
 }
 
-awaitable<http::Response> recover(Context& context, http::Request& request) {
+json::object task_json(const store::ReplayJobRow& job) {
+    return {{"id", job.id.str()},
+            {"status", task_status(job.state)},
+            {"task", task_of(job.kind)},
+            {"updatedAt", format_timestamp(job.updated_at)}};
+}
+
+// What one endpoint gets again, of a time: dead letters, what it never got, or everything.
+awaitable<http::Response> replay_to_endpoint(Context& context, http::Request& request,
+                                             store::ReplayKind kind) {
     const auto principal = co_await authenticate(context, request, {"replay", true});
     const auto application = co_await find_application(context, principal, request);
     const auto id = co_await find_endpoint(context, application, request);
@@ -85,21 +114,34 @@ awaitable<http::Response> recover(Context& context, http::Request& request) {
     const auto until = reader.time("until", Need::nullable);
     if (since && until && *until <= *since)
         problems.add({"body", "until"}, "must be after since", "value_error.datetime");
+    const auto rate = reader.integer("rateLimit", Need::nullable, 1, highest_replay_rate_per_second);
+    auto event_types = reader.texts("eventTypes", Need::nullable, event_types_rule);
     problems.throw_if_any();
     const auto endpoint = co_await store::load_endpoint(context.pool, application, id);
     if (!endpoint) throw not_found();
     if (endpoint->disabled) throw endpoint_disabled();
-    const auto job = co_await start_job(context, principal, store::ReplayKind::recover,
+    // What comes from now on is delivered in any case.
+    const bool of_messages = kind == store::ReplayKind::missing || kind == store::ReplayKind::all;
+    const auto before = of_messages && !until ? context.clock.system_now() : until.value;
+    const auto job = co_await start_job(context, principal, kind,
                                         {.organization = principal.organization,
                                          .application = application,
                                          .endpoint = id,
+                                         .event_types = std::move(event_types.value),
                                          .after = since.value,
-                                         .before = until.value},
-                                        0);
-    co_return http::json_response(202, json::object{{"id", job.id.str()},
-                                                    {"status", store::to_string(job.state)},
-                                                    {"task", recover_task},
-                                                    {"updatedAt", format_timestamp(job.updated_at)}});
+                                         .before = before},
+                                        static_cast<std::int32_t>(rate.value_or(0)));
+    co_return http::json_response(202, task_json(job));
+}
+
+awaitable<http::Response> recover(Context& context, http::Request& request) {
+    return replay_to_endpoint(context, request, store::ReplayKind::recover);
+}
+awaitable<http::Response> replay_missing(Context& context, http::Request& request) {
+    return replay_to_endpoint(context, request, store::ReplayKind::missing);
+}
+awaitable<http::Response> replay_all(Context& context, http::Request& request) {
+    return replay_to_endpoint(context, request, store::ReplayKind::all);
 }
 
 awaitable<http::Response> replay_dead_letters(Context& context, http::Request& request) {
@@ -127,6 +169,24 @@ awaitable<http::Response> list_replays(Context& context, http::Request& request)
         page, std::move(rows), [](const store::ReplayJobRow& row) { return row.id.str(); }, to_json);
 }
 
+json::object background_task_json(const store::ReplayJobRow& job) {
+    auto task = task_json(job);
+    task["data"] = to_json(job);
+    return task;
+}
+
+awaitable<http::Response> list_background_tasks(Context& context, http::Request& request) {
+    const auto principal = co_await authenticate(context, request, {"replay", false});
+    Problems problems;
+    const auto page = read_page<ReplayJobId>(QueryReader(request, problems), Order::descending);
+    problems.throw_if_any();
+    auto rows = co_await store::list_replay_jobs(context.pool, principal.organization, principal.application,
+                                                 scan_of(page));
+    co_return page_response(
+        page, std::move(rows), [](const store::ReplayJobRow& row) { return row.id.str(); },
+        background_task_json);
+}
+
 awaitable<store::ReplayJobRow> find_job(Context& context, const Principal& principal,
                                         const http::Request& request) {
     const auto id = ReplayJobId::parse(request.parameter("replay_id"));
@@ -140,6 +200,11 @@ awaitable<store::ReplayJobRow> find_job(Context& context, const Principal& princ
 awaitable<http::Response> get_replay(Context& context, http::Request& request) {
     const auto principal = co_await authenticate(context, request, {"replay", false});
     co_return http::json_response(200, to_json(co_await find_job(context, principal, request)));
+}
+
+awaitable<http::Response> get_background_task(Context& context, http::Request& request) {
+    const auto principal = co_await authenticate(context, request, {"replay", false});
+    co_return http::json_response(200, background_task_json(co_await find_job(context, principal, request)));
 }
 
 // Twice is as good as once; what has been replayed by then stays replayed.
@@ -162,6 +227,12 @@ void add_replay_routes(http::Router& router, Context& context) {
     add_route(router, context, Method::post,
               "/api/v1/app/{app_id}/msg/{msg_id}/endpoint/{endpoint_id}/resend", resend_message);
     add_route(router, context, Method::post, "/api/v1/app/{app_id}/endpoint/{endpoint_id}/recover", recover);
+    add_route(router, context, Method::post, "/api/v1/app/{app_id}/endpoint/{endpoint_id}/replay-missing",
+              replay_missing);
+    add_route(router, context, Method::post, "/api/v1/app/{app_id}/endpoint/{endpoint_id}/bulk-replay",
+              replay_all);
+    add_route(router, context, Method::get, "/api/v1/background-task", list_background_tasks);
+    add_route(router, context, Method::get, "/api/v1/background-task/{replay_id}", get_background_task);
     add_route(router, context, Method::post, "/api/v1/dead-letter/replay", replay_dead_letters);
     add_route(router, context, Method::post, "/api/v1/app/{app_id}/dead-letter/replay", replay_dead_letters);
     add_route(router, context, Method::get, "/api/v1/replay", list_replays);

@@ -33,7 +33,7 @@ WHERE org_id = $1 AND ($2::uuid IS NULL OR app_id = $2) AND id = $3 AND state = 
 -- The job that has waited longest for its next step; nobody else's while the transaction lasts. A time to resume at that is
 -- further away than any pause was set by a clock that jumped.
 SELECT j.id, j.org_id, j.app_id, j.endpoint_id, j.event_types, j.reason, j.since, j.until, j.rate_limit, j.before_run,
-       j.cursor_message, j.cursor_endpoint, j.crowded
+       j.cursor_message, j.cursor_endpoint, j.crowded, j.kind
 FROM replay_job j
 WHERE j.state = 'running'
   AND (j.resume_at <= clock_timestamp() OR j.resume_at > clock_timestamp() + interval '1 minute')
@@ -53,11 +53,37 @@ WHERE l.org_id = $1 AND ($2::uuid IS NULL OR l.app_id = $2) AND ($3::uuid IS NUL
   AND l.run_id < $10 AND l.endpoint_id <> ALL ($11::uuid[])
 ORDER BY l.message_id, l.endpoint_id LIMIT $12
 
+-- name: next_messages_to_replay
+-- The next $6 messages of the application behind the cursor $3, made from $4 on and before $5, and whether the endpoint is to get each: it is
+-- subscribed to it, the payload is there, and nothing of it is live; of the missing ones ($7) nothing was ever made of it either. With what its
+-- payload filter asks for.
+WITH looked_at AS MATERIALIZED (
+    SELECT m.id, m.event_type, m.channels, m.raw, m.payload IS NOT NULL AS has_payload
+    FROM message m
+    WHERE m.app_id = $1 AND m.id > $3 AND m.id >= $4 AND m.id < $5
+    ORDER BY m.id LIMIT $6
+), judged AS MATERIALIZED (
+    SELECT w.id, w.raw, e.filter,
+           (w.has_payload AND ($8::text[] IS NULL OR w.event_type = ANY ($8))
+            AND subscribes(e.event_types, e.event_type_patterns, e.channels, w.event_type, w.channels)
+            AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.app_id = $1 AND d.endpoint_id = e.id AND d.message_id = w.id)
+            AND NOT ($7 AND (EXISTS (SELECT 1 FROM dead_letter l WHERE l.app_id = $1 AND l.endpoint_id = e.id AND l.message_id = w.id)
+                             OR EXISTS (SELECT 1 FROM attempt a WHERE a.app_id = $1 AND a.message_id = w.id AND a.endpoint_id = e.id)))
+           ) IS TRUE AS wanted
+    FROM looked_at w
+    JOIN endpoint e ON e.id = $2
+)
+SELECT j.id, j.wanted AND NOT (j.raw AND j.filter IS NOT NULL), CASE WHEN j.wanted THEN j.filter END,
+       CASE WHEN j.wanted AND j.filter IS NOT NULL THEN (SELECT m.payload FROM message m WHERE m.app_id = $1 AND m.id = j.id) END
+FROM judged j
+ORDER BY j.id
+
 -- name: lock_replay_endpoints
 -- Locked as ingest locks ordered endpoints: numbers of the order are drawn by one at a time (I7). With the number of
 -- replayed deliveries that are still live, counted up to $2.
 SELECT e.id, e.shard, e.ordered, e.disabled, e.deleted_at IS NOT NULL OR a.deleted_at IS NOT NULL,
-       (SELECT count(*) FROM (SELECT 1 FROM delivery d WHERE d.endpoint_id = e.id AND d.manual LIMIT $2) live)
+       (SELECT count(*) FROM (SELECT 1 FROM delivery d WHERE d.endpoint_id = e.id AND d.manual LIMIT $2) live),
+       e.filter IS NOT NULL
 FROM endpoint e
 JOIN application a ON a.id = e.app_id
 WHERE e.id = ANY ($1::uuid[])
@@ -79,6 +105,17 @@ INSERT INTO delivery (app_id, endpoint_id, message_id, shard, manual, ordered, d
 SELECT r.app_id, r.endpoint_id, r.message_id, r.shard, true, r.ordered, clock_timestamp()
 FROM revived r
 ORDER BY r.message_id, r.endpoint_id
+ON CONFLICT DO NOTHING
+
+-- name: replay_messages
+-- New runs of messages at the end of the endpoint's order, and no older dead letters of them.
+WITH unwanted AS (
+    DELETE FROM dead_letter l WHERE l.app_id = $1 AND l.endpoint_id = $2 AND l.message_id = ANY ($3::uuid[])
+)
+INSERT INTO delivery (app_id, endpoint_id, message_id, shard, manual, ordered, due_at)
+SELECT $1, $2, c.id, $4, true, $5, clock_timestamp()
+FROM unnest($3::uuid[]) AS c (id)
+ORDER BY c.id
 ON CONFLICT DO NOTHING
 
 -- name: mark_undeliverable

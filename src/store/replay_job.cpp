@@ -7,7 +7,10 @@ namespace posthorn::store {
 using boost::asio::awaitable;
 
 namespace {
-constexpr std::string_view recover_kind = "recover", dead_letters_kind = "dead_letters";
+constexpr std::pair<ReplayKind, std::string_view> kinds[]{{ReplayKind::recover, "recover"},
+                                                          {ReplayKind::dead_letters, "dead_letters"},
+                                                          {ReplayKind::missing, "missing"},
+                                                          {ReplayKind::all, "all"}};
 
 ReplayState parse_state(std::string_view text) {
     for (const auto state : {ReplayState::running, ReplayState::finished, ReplayState::cancelled})
@@ -23,8 +26,7 @@ std::optional<domain::DeadLetterReason> read_reason(const Rows& rows, int row, i
 
 ReplayJobRow read_job(const Rows& rows, int row) {
     return {.id = rows.get<ReplayJobId>(row, 0),
-            .kind = rows.get<std::string_view>(row, 3) == recover_kind ? ReplayKind::recover
-                                                                       : ReplayKind::dead_letters,
+            .kind = parse_replay_kind(rows.get<std::string_view>(row, 3)),
             .state = parse_state(rows.get<std::string_view>(row, 4)),
             .application = rows.get<std::optional<ApplicationId>>(row, 1),
             .endpoint = rows.get<std::optional<EndpointId>>(row, 2),
@@ -38,6 +40,16 @@ ReplayJobRow read_job(const Rows& rows, int row) {
             .updated_at = rows.get<SystemTime>(row, 12)};
 }
 }  // namespace
+
+std::string_view to_string(ReplayKind kind) {
+    return std::ranges::find(kinds, kind, &std::pair<ReplayKind, std::string_view>::first)->second;
+}
+
+ReplayKind parse_replay_kind(std::string_view text) {
+    const auto* found = std::ranges::find(kinds, text, &std::pair<ReplayKind, std::string_view>::second);
+    if (found == std::end(kinds)) throw std::logic_error("a replay job has an unknown kind");
+    return found->first;
+}
 
 std::string_view to_string(ReplayState state) {
     switch (state) {
@@ -57,9 +69,8 @@ awaitable<ReplayJobRow> insert_replay_job(Connection& connection, ReplayJobId id
     if (filter.reason) reason = static_cast<std::int16_t>(*filter.reason);
     const auto rows = co_await connection.exec(
         sql::insert_replay_job,
-        Params::of(id, filter.organization, filter.application, filter.endpoint,
-                   kind == ReplayKind::recover ? recover_kind : dead_letters_kind, filter.event_types, reason,
-                   filter.after, filter.before, rate_limit));
+        Params::of(id, filter.organization, filter.application, filter.endpoint, to_string(kind),
+                   filter.event_types, reason, filter.after, filter.before, rate_limit));
     co_return read_job(rows, 0);
 }
 

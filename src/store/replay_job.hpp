@@ -15,9 +15,13 @@
 
 namespace posthorn::store {
 
-enum class ReplayKind { recover, dead_letters };  // an endpoint's since a time; by any filter
+// Of dead letters: an endpoint's since a time; by any filter. Of the messages of a time that an endpoint is
+// subscribed to, as it is now, its payload filter included: those it never got; all of them.
+enum class ReplayKind { recover, dead_letters, missing, all };
 enum class ReplayState { running, finished, cancelled };
 std::string_view to_string(ReplayState state);
+std::string_view to_string(ReplayKind kind);  // as stored
+ReplayKind parse_replay_kind(std::string_view text);
 
 struct ReplayJobRow {
     ReplayJobId id;
@@ -33,7 +37,8 @@ struct ReplayJobRow {
     SystemTime created_at{}, updated_at{};
 };
 
-// Of what is a dead letter at this moment, those that match become live deliveries again, step by step.
+// Of what is a dead letter at this moment, those that match become live deliveries again, step by step; of
+// the kinds that replay messages, `filter` names application, endpoint, and the time's end.
 boost::asio::awaitable<ReplayJobRow> insert_replay_job(Connection& connection, ReplayJobId id,
                                                        ReplayKind kind, DeadLetterFilter filter,
                                                        std::int32_t rate_limit);
@@ -50,6 +55,7 @@ boost::asio::awaitable<bool> cancel_replay_job(Connection& connection, Organizat
 
 struct ReplayLimits {
     std::int64_t deliveries_a_step = 200;
+    std::int64_t messages_a_step = 500;      // looked at, where messages are replayed
     std::int64_t live_per_endpoint = 1'000;  // replayed deliveries that have not ended; more wait their turn
     std::chrono::milliseconds crowded_pause{1'000};  // until endpoints that had too many are looked at again
 };

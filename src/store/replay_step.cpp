@@ -1,7 +1,9 @@
 // The part of replay_job.hpp that makes new runs.
 #include <algorithm>
+#include <boost/json.hpp>
 #include <unordered_map>
 
+#include "domain/payload_filter.hpp"
 #include "store/queries.hpp"
 #include "store/replay_job.hpp"
 
@@ -11,8 +13,11 @@ using boost::asio::awaitable;
 using std::chrono::milliseconds;
 
 namespace {
+constexpr std::int64_t messages_with_payloads_a_step = 32;  // read into memory for a filter
+
 struct ClaimedJob {
     ReplayJobId id;
+    ReplayKind kind = ReplayKind::dead_letters;
     DeadLetterFilter filter;
     std::int32_t rate_limit = 0;
     std::int64_t before_run = 0;
@@ -32,6 +37,7 @@ struct LockedEndpoint {
     bool disabled = false;
     bool deleted = false;
     std::int64_t live = 0;  // replayed deliveries; counted up to the limit
+    bool has_filter = false;
 };
 using LockedEndpoints = std::unordered_map<EndpointId, LockedEndpoint>;
 
@@ -56,6 +62,7 @@ awaitable<std::optional<ClaimedJob>> claim_job(Connection& connection) {
     job.before_run = rows.get<std::int64_t>(0, 9);
     job.cursor = {rows.get<MessageId>(0, 10), rows.get<EndpointId>(0, 11)};
     job.crowded = rows.get<std::vector<EndpointId>>(0, 12);
+    job.kind = parse_replay_kind(rows.get<std::string_view>(0, 13));
     co_return job;
 }
 
@@ -81,7 +88,8 @@ awaitable<LockedEndpoints> lock_endpoints(Connection& connection, std::vector<En
                                                    .ordered = rows.get<bool>(row, 2),
                                                    .disabled = rows.get<bool>(row, 3),
                                                    .deleted = rows.get<bool>(row, 4),
-                                                   .live = rows.get<std::int64_t>(row, 5)};
+                                                   .live = rows.get<std::int64_t>(row, 5),
+                                                   .has_filter = rows.get<bool>(row, 6)};
     co_return endpoints;
 }
 
@@ -182,6 +190,65 @@ awaitable<void> save(Connection& connection, ReplayJobId id, Progress progress, 
                    progress.crowded, replayed, static_cast<std::int64_t>(progress.rest.count())));
 }
 
+bool passes_filter(const Rows& rows, int row) {
+    const auto filter = rows.get<std::optional<std::string>>(row, 2);
+    if (!filter) return true;
+    const auto parsed = domain::PayloadFilter::parse(boost::json::parse(*filter).as_object());
+    return std::get<domain::PayloadFilter>(parsed).matches(rows.get<std::string>(row, 3));
+}
+
+// One step of a job that replays an endpoint's messages. It has one endpoint, so what is too much for that
+// now simply waits.
+awaitable<ReplayStep> replay_messages(Connection& connection, const ClaimedJob& job, ReplayLimits limits,
+                                      std::int64_t step_limit) {
+    ReplayStep step{.job = job.id};
+    Progress progress{ReplayState::running, job.cursor, {}, milliseconds(0)};
+    const auto application = job.filter.application.value();
+    const auto endpoint = job.filter.endpoint.value();
+    const auto endpoints = co_await lock_endpoints(connection, {endpoint}, limits.live_per_endpoint);
+    const auto target = endpoints.find(endpoint);
+    const bool takes = target != endpoints.end() && !target->second.disabled && !target->second.deleted;
+    if (!takes) {
+        progress.state = ReplayState::finished;
+    } else if (const auto room = std::min(step_limit, limits.live_per_endpoint - target->second.live);
+               room <= 0) {
+        progress.rest = limits.crowded_pause;
+    } else {
+        const bool has_filter = target->second.has_filter;
+        const auto looked_at_most = has_filter
+                                        ? std::min(limits.messages_a_step, messages_with_payloads_a_step)
+                                        : limits.messages_a_step;
+        Uuid past;
+        past.bytes.fill(0xFF);
+        if (job.filter.before) past = uuid_v7_floor(*job.filter.before);
+        const auto first = job.filter.after ? uuid_v7_floor(*job.filter.after) : Uuid{};
+        const auto rows = co_await connection.exec(
+            sql::next_messages_to_replay,
+            Params::of(application, endpoint, job.cursor.message, first, past, looked_at_most,
+                       job.kind == ReplayKind::missing, job.filter.event_types));
+        std::vector<MessageId> chosen;
+        int row = 0;
+        for (; row < rows.size() && std::ssize(chosen) < room; ++row) {
+            progress.cursor.message = rows.get<MessageId>(row, 0);
+            if (rows.get<bool>(row, 1) && passes_filter(rows, row)) chosen.push_back(progress.cursor.message);
+        }
+        if (row == rows.size() && rows.size() < looked_at_most) progress.state = ReplayState::finished;
+        if (!chosen.empty()) {
+            const auto inserted = co_await connection.exec(
+                sql::replay_messages,
+                Params::of(application, endpoint, chosen, static_cast<std::int16_t>(target->second.shard),
+                           target->second.ordered));
+            step.replayed = inserted.affected();
+            step.woken.emplace_back(target->second.shard, endpoint);
+        }
+        if (job.rate_limit > 0)
+            progress.rest = milliseconds((step.replayed * 1000 + job.rate_limit - 1) / job.rate_limit);
+    }
+    step.state = progress.state;
+    co_await save(connection, job.id, progress, step.replayed);
+    co_return step;
+}
+
 awaitable<std::optional<ReplayStep>> step_within_transaction(Connection& connection, ReplayLimits limits) {
     auto job = co_await claim_job(connection);
     if (!job) co_return std::nullopt;
@@ -189,6 +256,8 @@ awaitable<std::optional<ReplayStep>> step_within_transaction(Connection& connect
     const auto step_limit = job->rate_limit > 0
                                 ? std::min<std::int64_t>(limits.deliveries_a_step, job->rate_limit)
                                 : limits.deliveries_a_step;
+    if (job->kind == ReplayKind::missing || job->kind == ReplayKind::all)
+        co_return co_await replay_messages(connection, *job, limits, step_limit);
     const auto candidates = co_await next_candidates(connection, *job, step_limit);
     const auto endpoints =
         co_await lock_endpoints(connection, endpoints_of(candidates), limits.live_per_endpoint);

@@ -311,6 +311,31 @@ describe("messages and attempts", () => {
     await eventually(async () => (await state(toBad.id)).status === 0);
   });
 
+  test("an endpoint that came later gets what it missed", async () => {
+    const own = await application();
+    const since = new Date(Date.now() - 60_000);
+    const sent = [await send(own), await send(own, "other")];
+    const subscriber = await Subscriber.start();
+    const late = await endpoint(own, subscriber, { filterTypes: ["order.*"] });
+    const lateSecret = (await svix.endpoint.getSecret(own.id, late.id)).key;
+    const task = await svix.endpoint.replayMissing(own.id, late.id, { since });
+    assert.equal(task.task, "endpoint.replay");
+    await subscriber.delivery(sent[0].id, lateSecret);
+    const finished = await eventually(async () => {
+      const now = await svix.backgroundTask.get(task.id);
+      return now.status === "finished" && now;
+    });
+    assert.deepEqual([finished.task, finished.data.replayed], ["endpoint.replay", 1]);
+    assert.equal((await svix.backgroundTask.list()).data[0].id, task.id);
+    const again = await call("POST", `/api/v1/app/${own.id}/endpoint/${late.id}/bulk-replay`, { since });
+    assert.deepEqual([again.status, again.body.task], [202, "endpoint.bulk_replay"]);
+    await subscriber.delivery(sent[0].id, lateSecret, 2);
+    assert.equal(subscriber.received.length, 2);
+    const invalid = await failure(svix.endpoint.replayMissing(own.id, late.id, { since, until: since }));
+    assert.deepEqual([invalid.code, invalid.body.detail[0].loc], [422, ["body", "until"]]);
+    await subscriber.stop();
+  });
+
   test("pages of messages and attempts go forwards and backwards", async () => {
     const own = await application();
     const subscriber = await Subscriber.start();

@@ -192,6 +192,86 @@ TEST_CASE("a rate limit holds over all processes, by the database's clock") {
     }
 }
 
+TEST_CASE(
+    "missing messages are those that the endpoint is subscribed to and that nothing was made of for it") {
+    ReplayFixture f;
+    const auto endpoint = f.make_endpoint(f.application, 3, "event_types", "'{order.*}'");
+    std::vector<MessageId> messages;
+    for (int i = 0; i < 7; ++i)
+        messages.push_back(f.rows.message(f.application, f.now - std::chrono::minutes(60 - i)));
+    f.sql("UPDATE message SET event_type = 'order.paid'");
+    const auto id = [&](std::size_t i) { return "'" + to_string(messages[i].value) + "'"; };
+    f.sql("UPDATE message SET event_type = 'user.new' WHERE id = " + id(1));
+    f.sql("UPDATE message SET payload = NULL WHERE id = " + id(2));
+    f.rows.dead_letter(f.organization, f.application, endpoint, messages[3]);
+    f.rows.attempt(f.application, endpoint, messages[4], f.now, {});
+    const store::DeadLetterFilter filter{
+        .application = f.application,
+        .endpoint = endpoint,
+        .after = f.now - std::chrono::minutes(60),
+        .before = f.now - std::chrono::minutes(54) - std::chrono::seconds(30)};
+    store::ReplayLimits limits;
+    limits.messages_a_step = 2;
+    const auto replayed = [&](store::ReplayKind kind) {
+        auto all = filter;
+        all.organization = f.organization;
+        f.run(store::insert_replay_job(*f.connection, ReplayJobId::make(RealClock().system_now()), kind, all,
+                                       0));
+        std::int64_t count = 0;
+        while (const auto step = f.step(limits)) {
+            count += step->replayed;
+            CHECK(step->replayed <= 2);
+            f.skip_rest();
+            if (step->state != ReplayState::running) break;
+        }
+        return count;
+    };
+    CHECK(replayed(store::ReplayKind::missing) == 2);
+    CHECK(f.sql("SELECT string_agg(message_id::text, ' ' ORDER BY run_id) FROM delivery WHERE manual") ==
+          to_string(messages[0].value) + " " + to_string(messages[5].value));
+    CHECK(f.count("dead_letter") == 1);
+
+    SECTION("twice is as good as once") { CHECK(replayed(store::ReplayKind::missing) == 0); }
+    SECTION("all of them are also those that were delivered or died, but not those that are live") {
+        CHECK(replayed(store::ReplayKind::all) == 2);
+        CHECK(f.count("delivery") == 4);
+        CHECK(f.count("dead_letter") == 0);
+    }
+    SECTION("the endpoint's filter counts") {
+        f.sql("DELETE FROM delivery");
+        f.sql(R"(UPDATE endpoint SET filter = '{"n":[1]}')");
+        f.sql(R"(UPDATE message SET payload = '{"n":1}' WHERE id = )" + id(5));
+        CHECK(replayed(store::ReplayKind::missing) == 1);
+        CHECK(f.sql("SELECT message_id FROM delivery") == to_string(messages[5].value));
+    }
+    SECTION("a disabled endpoint gets nothing") {
+        f.sql("DELETE FROM delivery");
+        f.sql("UPDATE endpoint SET disabled = true");
+        CHECK(replayed(store::ReplayKind::missing) == 0);
+    }
+    SECTION("an endpoint that has enough is left alone for a while, and the rest follows") {
+        f.sql("DELETE FROM delivery");
+        limits.live_per_endpoint = 1;
+        auto all = filter;
+        all.organization = f.organization;
+        f.run(store::insert_replay_job(*f.connection, ReplayJobId::make(RealClock().system_now()),
+                                       store::ReplayKind::missing, all, 0));
+        CHECK(f.step(limits)->replayed == 1);
+        f.skip_rest();
+        CHECK(f.step(limits)->replayed == 0);
+        f.sql("DELETE FROM delivery");
+        std::int64_t more = 0;
+        for (int i = 0; i < 10; ++i) {
+            f.skip_rest();
+            const auto step = f.step(limits);
+            if (!step) break;
+            more += step->replayed;
+        }
+        CHECK(more == 1);
+        CHECK(f.sql("SELECT count(*) FROM replay_job WHERE state = 'finished'") == "2");
+    }
+}
+
 TEST_CASE("a cancelled replay makes no further step") {
     ReplayFixture fixture;
     const auto endpoint = fixture.make_endpoint(fixture.application);
