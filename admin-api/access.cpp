@@ -79,6 +79,7 @@ awaitable<Principal> authenticate(Context& context, const http::Request& request
                          ? co_await authenticate_api_key(context, std::string(token))
                          : authenticate_jwt(context, token);
     require_scope(principal, scope);
+    principal.request_id = request.id;
     co_return principal;
 }
 

@@ -14,6 +14,7 @@ struct Principal {
     std::optional<ApplicationId> application;  // an application's token (app portal): that application only
     std::vector<std::string> scopes;           // of an API key or an application's token; empty: everything
     std::string actor;                         // for the audit log: "jwt" or the key's id
+    std::string request_id = {};               // likewise
 };
 
 // A word for what a route does; API keys carry scopes as "<area>:read" / "<area>:write", area one of

@@ -9,9 +9,19 @@ namespace posthorn::admin {
 boost::asio::awaitable<void> audit(store::Connection& connection, const Context& context,
                                    const Principal& principal, std::string action, std::string subject,
                                    boost::json::object details) {
-    co_await store::record_audit(connection, context.clock.system_now(),
-                                 {principal.organization, principal.actor, std::move(action),
-                                  std::move(subject), boost::json::serialize(details)});
+    std::vector<AuditedChange> changes;
+    changes.push_back({std::move(subject), std::move(details)});
+    co_await audit_all(connection, context, principal, std::move(action), std::move(changes));
+}
+
+boost::asio::awaitable<void> audit_all(store::Connection& connection, const Context& context,
+                                       const Principal& principal, std::string action,
+                                       std::vector<AuditedChange> changes) {
+    std::vector<store::AuditEntry> entries;
+    for (auto& change : changes)
+        entries.push_back({principal.organization, principal.actor, action, std::move(change.subject),
+                           boost::json::serialize(change.details), principal.request_id});
+    co_await store::record_audits(connection, context.clock.system_now(), std::move(entries));
 }
 
 }  // namespace posthorn::admin

@@ -3,6 +3,7 @@
 #include <boost/json/object.hpp>
 #include <string>
 #include <type_traits>
+#include <vector>
 
 #include "admin-api/access.hpp"
 #include "admin-api/problems.hpp"
@@ -27,5 +28,14 @@ auto change(Context& context, std::string taken, Body body)
 boost::asio::awaitable<void> audit(store::Connection& connection, const Context& context,
                                    const Principal& principal, std::string action, std::string subject,
                                    boost::json::object details = {});
+
+// The same of many changes by one request.
+struct AuditedChange {
+    std::string subject;
+    boost::json::object details;
+};
+boost::asio::awaitable<void> audit_all(store::Connection& connection, const Context& context,
+                                       const Principal& principal, std::string action,
+                                       std::vector<AuditedChange> changes);
 
 }  // namespace posthorn::admin

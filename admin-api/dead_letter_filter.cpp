@@ -2,6 +2,7 @@
 
 #include "admin-api/fields.hpp"
 #include "admin-api/problems.hpp"
+#include "store/application.hpp"
 #include "store/endpoint.hpp"
 
 namespace posthorn::admin {
@@ -51,8 +52,14 @@ awaitable<store::DeadLetterFilter> dead_letter_filter(Context& context, const Pr
                                    .reason = choice.reason,
                                    .after = choice.after,
                                    .before = choice.before};
-    if (request.parameters.contains("app_id"))
+    if (request.parameters.contains("app_id")) {
         filter.application = co_await find_application(context, principal, request);
+    } else if (principal.application) {
+        // A token may name an application that is another organization's, or is deleted.
+        const auto known =
+            co_await store::find_application(context.pool, principal.organization, *principal.application);
+        if (!known) throw not_found();
+    }
     if (!choice.endpoint) co_return filter;
     filter.endpoint = EndpointId::parse(*choice.endpoint);
     if (filter.endpoint) co_return filter;

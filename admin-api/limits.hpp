@@ -25,6 +25,7 @@ inline constexpr std::size_t metadata_value_characters = 1024;
 inline constexpr std::size_t event_types_per_endpoint = 512;
 inline constexpr std::size_t channels_per_endpoint = 10;
 inline constexpr std::size_t channels_per_message = 5;
+inline constexpr std::size_t endpoints_per_bulk_change = 1'000;
 
 inline constexpr std::size_t filter_bytes = 8 * 1024;
 inline constexpr std::size_t retries_per_schedule = 30;

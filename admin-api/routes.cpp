@@ -14,7 +14,9 @@ void add_routes(http::Router& router, Context& context) {
     add_attempt_routes(router, context);
     add_audit_log_routes(router, context);
     add_authentication_routes(router, context);
+    add_background_task_routes(router, context);
     add_dead_letter_routes(router, context);
+    add_endpoint_bulk_routes(router, context);
     add_endpoint_header_routes(router, context);
     add_endpoint_routes(router, context);
     add_endpoint_secret_routes(router, context);
@@ -24,6 +26,7 @@ void add_routes(http::Router& router, Context& context) {
     add_health_routes(router, context);
     add_message_routes(router, context);
     add_replay_routes(router, context);
+    add_statistics_routes(router, context);
 }
 
 }  // namespace posthorn::admin

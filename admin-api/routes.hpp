@@ -9,7 +9,9 @@ void add_application_routes(http::Router& router, Context& context);
 void add_attempt_routes(http::Router& router, Context& context);
 void add_audit_log_routes(http::Router& router, Context& context);
 void add_authentication_routes(http::Router& router, Context& context);
+void add_background_task_routes(http::Router& router, Context& context);
 void add_dead_letter_routes(http::Router& router, Context& context);
+void add_endpoint_bulk_routes(http::Router& router, Context& context);
 void add_endpoint_header_routes(http::Router& router, Context& context);
 void add_endpoint_routes(http::Router& router, Context& context);
 void add_endpoint_secret_routes(http::Router& router, Context& context);
@@ -19,6 +21,7 @@ void add_explanation_routes(http::Router& router, Context& context);
 void add_health_routes(http::Router& router, Context& context);
 void add_message_routes(http::Router& router, Context& context);
 void add_replay_routes(http::Router& router, Context& context);
+void add_statistics_routes(http::Router& router, Context& context);
 
 using RouteHandler = boost::asio::awaitable<http::Response> (*)(Context& context, http::Request& request);
 void add_route(http::Router& router, Context& context, http::Method method, std::string_view pattern,

@@ -47,7 +47,7 @@ void check_scopes(const Principal& principal, const std::vector<std::string>& sc
             problems.add(
                 location,
                 "must be \"*\" or <area>:read or <area>:write, with an area of application, endpoint, "
-                "event-type, message, replay, api-key",
+                "event-type, message, replay, api-key, audit-log",
                 "value_error.scope");
         else if (!covers(principal, scopes[i]))
             problems.add(location, "is more than the key that is used for this request may do",
@@ -128,6 +128,15 @@ awaitable<http::Response> list_api_keys(Context& context, http::Request& request
         page, std::move(rows), [](const store::ApiKey& row) { return row.id.str(); }, to_json);
 }
 
+awaitable<http::Response> get_api_key(Context& context, http::Request& request) {
+    const auto principal = co_await authenticate_owner(context, request, false);
+    const auto id = ApiKeyId::parse(request.parameter("key_id"));
+    if (!id) throw not_found();
+    const auto key = co_await store::load_api_key(context.pool, principal.organization, *id);
+    if (!key) throw not_found();
+    co_return http::json_response(200, to_json(*key));
+}
+
 // Takes effect everywhere within ApiKeyCache::lifetime.
 awaitable<http::Response> revoke_api_key(Context& context, http::Request& request) {
     const auto principal = co_await authenticate_owner(context, request, true);
@@ -145,6 +154,7 @@ void add_api_key_routes(http::Router& router, Context& context) {
     using http::Method;
     add_route(router, context, Method::get, "/api/v1/api-key", list_api_keys);
     add_route(router, context, Method::post, "/api/v1/api-key", create_api_key);
+    add_route(router, context, Method::get, "/api/v1/api-key/{key_id}", get_api_key);
     add_route(router, context, Method::del, "/api/v1/api-key/{key_id}", revoke_api_key);
 }
 

@@ -22,6 +22,7 @@ json::object to_json(const store::AuditRow& row) {
             {"action", row.action},
             {"subject", row.subject},
             {"details", from_json_text(row.details)},
+            {"requestId", or_null(row.request_id)},
             {"timestamp", format_timestamp(row.created_at)}};
 }
 
@@ -34,7 +35,7 @@ awaitable<http::Response> list_audit_log(Context& context, http::Request& reques
     const auto page = read_page<AuditEntryId>(query, Order::descending);
     const auto after = query.time("after"), before = query.time("before");
     const store::AuditFilter filter{query.text("actor", word_rule), query.text("action", word_rule),
-                                    query.text("subject", word_rule)};
+                                    query.text("subject", word_rule), query.text("application", word_rule)};
     problems.throw_if_any();
     auto rows = co_await store::list_audit_log(context.pool, principal.organization,
                                                range_of(page, after, before), filter);

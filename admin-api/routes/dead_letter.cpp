@@ -5,6 +5,7 @@
 #include "admin-api/change.hpp"
 #include "admin-api/dead_letter_filter.hpp"
 #include "admin-api/pagination.hpp"
+#include "admin-api/resending.hpp"
 #include "admin-api/routes.hpp"
 #include "base/timestamp.hpp"
 
@@ -62,6 +63,53 @@ awaitable<http::Response> list_dead_letters(Context& context, http::Request& req
         page, std::move(rows), [](const store::DeadLetterRow& row) { return key_text(row.key); }, to_json);
 }
 
+awaitable<store::DeadLetterRow> find_dead_letter(Context& context, const Principal& principal,
+                                                 const http::Request& request) {
+    auto application = principal.application;
+    if (request.parameters.contains("app_id"))
+        application = co_await find_application(context, principal, request);
+    const auto key = parse_key(request.parameter("dead_letter_id"));
+    if (!key) throw not_found();
+    auto letter = co_await store::find_dead_letter(context.pool, principal.organization, application, *key);
+    if (!letter) throw not_found();
+    co_return std::move(*letter);
+}
+
+awaitable<http::Response> get_dead_letter(Context& context, http::Request& request) {
+    const auto principal = co_await authenticate(context, request, {"replay", false});
+    co_return http::json_response(200, to_json(co_await find_dead_letter(context, principal, request)));
+}
+
+json::object audit_details(const store::DeadLetterRow& letter) {
+    return {{"application", letter.application.str()}, {"endpointId", letter.key.endpoint.str()}};
+}
+
+// At once, unlike a replay by filter.
+awaitable<http::Response> replay_dead_letter(Context& context, http::Request& request) {
+    const auto principal = co_await authenticate(context, request, {"replay", true});
+    const auto letter = co_await find_dead_letter(context, principal, request);
+    co_await resend(context, letter.application, letter.key.endpoint,
+                    [&](store::Connection& connection) -> awaitable<MessageId> {
+                        co_await audit(connection, context, principal, "dead-letter.replay",
+                                       key_text(letter.key), audit_details(letter));
+                        co_return letter.key.message;
+                    });
+    co_return http::json_response(202, json::object());
+}
+
+awaitable<http::Response> discard_dead_letter(Context& context, http::Request& request) {
+    const auto principal = co_await authenticate(context, request, {"replay", true});
+    const auto letter = co_await find_dead_letter(context, principal, request);
+    co_await change(context, {}, [&](store::Connection& connection) -> awaitable<void> {
+        if (!co_await store::discard_dead_letter(connection, principal.organization, letter.application,
+                                                 letter.key))
+            throw not_found();
+        co_await audit(connection, context, principal, "dead-letter.discard", key_text(letter.key),
+                       audit_details(letter));
+    });
+    co_return http::empty_response(204);
+}
+
 awaitable<http::Response> discard_dead_letters(Context& context, http::Request& request) {
     const auto principal = co_await authenticate(context, request, {"replay", true});
     Problems problems;
@@ -91,6 +139,10 @@ void add_dead_letter_routes(http::Router& router, Context& context) {
     for (const std::string_view pattern : {"/api/v1/dead-letter", "/api/v1/app/{app_id}/dead-letter"}) {
         add_route(router, context, Method::get, pattern, list_dead_letters);
         add_route(router, context, Method::del, pattern, discard_dead_letters);
+        const auto one = std::string(pattern) + "/{dead_letter_id}";
+        add_route(router, context, Method::get, one, get_dead_letter);
+        add_route(router, context, Method::del, one, discard_dead_letter);
+        add_route(router, context, Method::post, one + "/replay", replay_dead_letter);
     }
 }
 

@@ -5,6 +5,7 @@
 #include "admin-api/fields.hpp"
 #include "admin-api/messages.hpp"
 #include "admin-api/pagination.hpp"
+#include "admin-api/replay_jobs.hpp"
 #include "admin-api/resending.hpp"
 #include "admin-api/routes.hpp"
 #include "base/timestamp.hpp"
@@ -22,62 +23,37 @@ constexpr std::int64_t highest_replay_rate_per_second = 10'000;
 constexpr ListRule event_types_rule{
     .fewest = 1, .most = limits::event_types_per_endpoint, .item = event_type_rule};
 
-// The compatible API's words, where it has them.
-std::string_view task_of(store::ReplayKind kind) {
-    switch (kind) {
-        case store::ReplayKind::recover:
-            return "endpoint.recover";
-        case store::ReplayKind::missing:
-            return "endpoint.replay";
-        case store::ReplayKind::all:
-            return "endpoint.bulk_replay";
-        case store::ReplayKind::dead_letters:
-            return "dead-letter.replay";
-    }
-    throw std::logic_error("a replay has an unknown kind");
-}
-
-// The compatible API's tasks are never cancelled; one that ended before its end counts as failed there.
-std::string_view task_status(store::ReplayState state) {
-    return state == store::ReplayState::cancelled ? "failed" : store::to_string(state);
-}
-
-json::value time_or_null(std::optional<SystemTime> time) {
-    return time ? json::value(json::string(format_timestamp(*time))) : json::value(nullptr);
-}
-template <class IdType>
-json::value id_or_null(const std::optional<IdType>& id) {
-    return id ? json::value(json::string(id->str())) : json::value(nullptr);
-}
-
-json::object to_json(const store::ReplayJobRow& job) {
-    json::object object{{"id", job.id.str()},
-                        {"kind", task_of(job.kind)},
-                        {"status", store::to_string(job.state)},
-                        {"appId", id_or_null(job.application)},
-                        {"endpointId", id_or_null(job.endpoint)},
-                        {"eventTypes", or_null(job.event_types)},
-                        {"reason", nullptr},
-                        {"after", time_or_null(job.after)},
-                        {"before", time_or_null(job.before)},
-                        {"rateLimit", nullptr},
-                        {"replayed", job.replayed},
-                        {"createdAt", format_timestamp(job.created_at)},
-                        {"updatedAt", format_timestamp(job.updated_at)}};
-    if (job.reason) object["reason"] = domain::to_string(*job.reason);
-    if (job.rate_limit > 0) object["rateLimit"] = job.rate_limit;
-    return object;
+json::object audit_details(const store::ReplayJobRow& job) {
+    json::object details{{"kind", task_word(job.kind)}};
+    if (job.application) details["application"] = job.application->str();
+    if (job.endpoint) details["endpointId"] = job.endpoint->str();
+    return details;
 }
 
 awaitable<store::ReplayJobRow> start_job(Context& context, const Principal& principal, store::ReplayKind kind,
-                                         store::DeadLetterFilter filter, std::int32_t rate_limit) {
+                                         store::DeadLetterFilter filter, std::int32_t rate_limit,
+                                         store::MessageChoice messages = {}) {
     const auto id = ReplayJobId::make(context.clock.system_now());
     co_return co_await change(
         context, {}, [&](store::Connection& connection) -> awaitable<store::ReplayJobRow> {
-            auto job = co_await store::insert_replay_job(connection, id, kind, filter, rate_limit);
-            co_await audit(connection, context, principal, "replay.start", id.str());
+            auto job = co_await store::insert_replay_job(connection, id, kind, filter, rate_limit, messages);
+            co_await audit(connection, context, principal, "replay.start", id.str(), audit_details(job));
             co_return job;
         });
+}
+
+// What is on its way is not replayed, so there is nothing to choose by the other numbers.
+store::MessageChoice read_message_choice(const ObjectReader& reader) {
+    store::MessageChoice choice{reader.text("channel", Need::nullable, channel_rule).value,
+                                reader.text("tag", Need::nullable, tag_rule).value};
+    const auto number = reader.integer("status", Need::nullable, 0, 2);
+    if (!number) return choice;
+    choice.status = static_cast<store::MessageStatus>(*number);
+    if (choice.status == store::MessageStatus::pending)
+        reader.problems().add(reader.location("status"),
+                              "must be 0 (success) or 2 (fail): what is on its way is not replayed",
+                              "value_error.const");
+    return choice;
 }
 
 awaitable<http::Response> resend_message(Context& context, http::Request& request) {
@@ -88,17 +64,10 @@ awaitable<http::Response> resend_message(Context& context, http::Request& reques
     co_await resend(context, application, endpoint,
                     [&](store::Connection& connection) -> awaitable<MessageId> {
                         co_await audit(connection, context, principal, "message.resend", message.id.str(),
-                                       {{"endpointId", endpoint.str()}});
+                                       {{"application", application.str()}, {"endpointId", endpoint.str()}});
                         co_return message.id;
                     });
     co_return http::json_response(202, json::object());
-}
-
-json::object task_json(const store::ReplayJobRow& job) {
-    return {{"id", job.id.str()},
-            {"status", task_status(job.state)},
-            {"task", task_of(job.kind)},
-            {"updatedAt", format_timestamp(job.updated_at)}};
 }
 
 // What one endpoint gets again, of a time: dead letters, what it never got, or everything.
@@ -116,6 +85,8 @@ awaitable<http::Response> replay_to_endpoint(Context& context, http::Request& re
         problems.add({"body", "until"}, "must be after since", "value_error.datetime");
     const auto rate = reader.integer("rateLimit", Need::nullable, 1, highest_replay_rate_per_second);
     auto event_types = reader.texts("eventTypes", Need::nullable, event_types_rule);
+    store::MessageChoice messages;
+    if (kind == store::ReplayKind::all) messages = read_message_choice(reader);
     problems.throw_if_any();
     const auto endpoint = co_await store::load_endpoint(context.pool, application, id);
     if (!endpoint) throw not_found();
@@ -130,8 +101,10 @@ awaitable<http::Response> replay_to_endpoint(Context& context, http::Request& re
                                          .event_types = std::move(event_types.value),
                                          .after = since.value,
                                          .before = before},
-                                        static_cast<std::int32_t>(rate.value_or(0)));
-    co_return http::json_response(202, task_json(job));
+                                        static_cast<std::int32_t>(rate.value_or(0)), std::move(messages));
+    auto task = task_json(job);
+    task["updatedAt"] = format_timestamp(job.updated_at);
+    co_return http::json_response(202, task);
 }
 
 awaitable<http::Response> recover(Context& context, http::Request& request) {
@@ -163,28 +136,11 @@ awaitable<http::Response> list_replays(Context& context, http::Request& request)
     Problems problems;
     const auto page = read_page<ReplayJobId>(QueryReader(request, problems), Order::descending);
     problems.throw_if_any();
-    auto rows = co_await store::list_replay_jobs(context.pool, principal.organization, principal.application,
-                                                 scan_of(page));
-    co_return page_response(
-        page, std::move(rows), [](const store::ReplayJobRow& row) { return row.id.str(); }, to_json);
-}
-
-json::object background_task_json(const store::ReplayJobRow& job) {
-    auto task = task_json(job);
-    task["data"] = to_json(job);
-    return task;
-}
-
-awaitable<http::Response> list_background_tasks(Context& context, http::Request& request) {
-    const auto principal = co_await authenticate(context, request, {"replay", false});
-    Problems problems;
-    const auto page = read_page<ReplayJobId>(QueryReader(request, problems), Order::descending);
-    problems.throw_if_any();
-    auto rows = co_await store::list_replay_jobs(context.pool, principal.organization, principal.application,
-                                                 scan_of(page));
+    auto rows = co_await store::list_replay_jobs(context.pool, principal.organization,
+                                                 {.application = principal.application}, scan_of(page));
     co_return page_response(
         page, std::move(rows), [](const store::ReplayJobRow& row) { return row.id.str(); },
-        background_task_json);
+        [](const store::ReplayJobRow& row) { return to_json(row); });
 }
 
 awaitable<store::ReplayJobRow> find_job(Context& context, const Principal& principal,
@@ -202,20 +158,16 @@ awaitable<http::Response> get_replay(Context& context, http::Request& request) {
     co_return http::json_response(200, to_json(co_await find_job(context, principal, request)));
 }
 
-awaitable<http::Response> get_background_task(Context& context, http::Request& request) {
-    const auto principal = co_await authenticate(context, request, {"replay", false});
-    co_return http::json_response(200, background_task_json(co_await find_job(context, principal, request)));
-}
-
 // Twice is as good as once; what has been replayed by then stays replayed.
 awaitable<http::Response> cancel_replay(Context& context, http::Request& request) {
     const auto principal = co_await authenticate(context, request, {"replay", true});
-    const auto id = (co_await find_job(context, principal, request)).id;
+    auto job = co_await find_job(context, principal, request);
     co_await change(context, {}, [&](store::Connection& connection) -> awaitable<void> {
-        if (co_await store::cancel_replay_job(connection, principal.organization, principal.application, id))
-            co_await audit(connection, context, principal, "replay.cancel", id.str());
+        if (co_await store::cancel_replay_job(connection, principal.organization, principal.application,
+                                              job.id))
+            co_await audit(connection, context, principal, "replay.cancel", job.id.str(), audit_details(job));
     });
-    const auto job = co_await find_job(context, principal, request);
+    job = co_await find_job(context, principal, request);
     if (job.state == store::ReplayState::finished) throw conflict("the replay has finished already");
     co_return http::json_response(200, to_json(job));
 }
@@ -231,8 +183,6 @@ void add_replay_routes(http::Router& router, Context& context) {
               replay_missing);
     add_route(router, context, Method::post, "/api/v1/app/{app_id}/endpoint/{endpoint_id}/bulk-replay",
               replay_all);
-    add_route(router, context, Method::get, "/api/v1/background-task", list_background_tasks);
-    add_route(router, context, Method::get, "/api/v1/background-task/{replay_id}", get_background_task);
     add_route(router, context, Method::post, "/api/v1/dead-letter/replay", replay_dead_letters);
     add_route(router, context, Method::post, "/api/v1/app/{app_id}/dead-letter/replay", replay_dead_letters);
     add_route(router, context, Method::get, "/api/v1/replay", list_replays);

@@ -219,12 +219,16 @@ CREATE TABLE replay_job (
     org_id          uuid NOT NULL,
     app_id          uuid,
     endpoint_id     uuid,
-    kind            text NOT NULL,               -- 'recover' (an endpoint's, since a time), 'dead_letters' (by filter)
+    kind            text NOT NULL,               -- of dead letters: 'recover' (an endpoint's), 'dead_letters' (by filter);
+                                                 -- of an endpoint's messages: 'missing' (those it never got), 'all'
     state           text NOT NULL DEFAULT 'running' CHECK (state IN ('running', 'finished', 'cancelled')),
     event_types     text[],
     reason          int2,
     since           timestamptz,                 -- by the messages' times
     until           timestamptz,
+    channel         text,                        -- this and the next two: of messages
+    tag             text,
+    message_status  int2,                        -- store::MessageStatus
     rate_limit      int4 NOT NULL DEFAULT 0,     -- deliveries a second; 0: as fast as they are delivered
     before_run      int8 NOT NULL DEFAULT nextval('delivery_run'),  -- what died in this run or a later one is not taken
     cursor_message  uuid NOT NULL DEFAULT '00000000-0000-0000-0000-000000000000',  -- up to here this pass has looked
@@ -238,12 +242,22 @@ CREATE TABLE replay_job (
 CREATE INDEX replay_job_list ON replay_job (org_id, id);
 CREATE INDEX replay_job_running ON replay_job (resume_at) WHERE state = 'running';
 
+-- What was worked out for somebody who comes back for it; replays are background tasks, too. The latest ones of each organization.
+CREATE TABLE background_task (
+    org_id uuid NOT NULL,
+    id     uuid NOT NULL,
+    task   text NOT NULL,
+    data   jsonb NOT NULL,
+    PRIMARY KEY (org_id, id)
+);
+
 CREATE TABLE audit_log (
     org_id     uuid NOT NULL,
     id         uuid NOT NULL,
     actor      text NOT NULL,
     action     text NOT NULL,
     subject    text NOT NULL,
+    request_id text,                           -- null: the service's own doing
     details    jsonb,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (org_id, id)

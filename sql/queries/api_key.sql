@@ -3,6 +3,10 @@
 SELECT id, app_id, name, scopes, created_at, expires_at, org_id
 FROM api_key WHERE hash = $1 AND revoked_at IS NULL
 
+-- name: load_api_key
+SELECT id, app_id, name, scopes, created_at, expires_at, org_id
+FROM api_key WHERE org_id = $1 AND id = $2 AND revoked_at IS NULL
+
 -- name: list_api_keys_ascending
 SELECT id, app_id, name, scopes, created_at, expires_at, org_id
 FROM api_key WHERE org_id = $1 AND revoked_at IS NULL AND id > $2

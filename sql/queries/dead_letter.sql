@@ -19,6 +19,14 @@ WHERE l.org_id = $1 AND ($2::uuid IS NULL OR l.app_id = $2) AND ($3::uuid IS NUL
   AND (l.message_id, l.endpoint_id) > ($8, $9)
 ORDER BY l.message_id, l.endpoint_id LIMIT $10
 
+-- name: find_dead_letter
+SELECT l.app_id, l.endpoint_id, l.message_id, l.event_type, l.reason, l.attempts, l.ended_at
+FROM dead_letter l
+WHERE l.org_id = $1 AND ($2::uuid IS NULL OR l.app_id = $2) AND l.message_id = $3 AND l.endpoint_id = $4
+
+-- name: discard_dead_letter
+DELETE FROM dead_letter l WHERE l.org_id = $1 AND l.app_id = $2 AND l.message_id = $3 AND l.endpoint_id = $4
+
 -- name: discard_dead_letters
 -- A batch of $8. What someone else replays or discards at this moment is left to him.
 WITH doomed AS MATERIALIZED (

@@ -21,6 +21,12 @@ awaitable<std::optional<ApiKey>> find_api_key(Pool& pool, std::string hash) {
     co_return read_api_key(rows, 0);
 }
 
+awaitable<std::optional<ApiKey>> load_api_key(Pool& pool, OrganizationId organization, ApiKeyId id) {
+    const auto rows = co_await pool.exec(sql::load_api_key, Params::of(organization, id));
+    if (rows.empty()) co_return std::nullopt;
+    co_return read_api_key(rows, 0);
+}
+
 awaitable<std::vector<ApiKey>> list_api_keys(Pool& pool, OrganizationId organization, Scan scan) {
     const auto& statement = scan.descending ? sql::list_api_keys_descending : sql::list_api_keys_ascending;
     const auto rows = co_await pool.exec(statement, Params::of(organization, scan.beyond, scan.limit));

@@ -23,6 +23,8 @@ struct ApiKey {
 
 // Revoked keys are not found; expired ones are.
 boost::asio::awaitable<std::optional<ApiKey>> find_api_key(Pool& pool, std::string hash);
+boost::asio::awaitable<std::optional<ApiKey>> load_api_key(Pool& pool, OrganizationId organization,
+                                                           ApiKeyId id);
 boost::asio::awaitable<std::vector<ApiKey>> list_api_keys(Pool& pool, OrganizationId organization, Scan scan);
 boost::asio::awaitable<ApiKey> insert_api_key(Connection& connection, ApiKey key, std::string hash);
 boost::asio::awaitable<bool> revoke_api_key(Connection& connection, OrganizationId organization, ApiKeyId id);

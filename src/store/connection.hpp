@@ -34,6 +34,7 @@ inline constexpr std::string_view unique_violation = "23505";
 inline constexpr std::string_view serialization_failure = "40001";
 inline constexpr std::string_view deadlock_detected = "40P01";
 inline constexpr std::string_view connection_failure = "08006";
+inline constexpr std::string_view query_canceled = "57014";  // by its statement_timeout, too
 }  // namespace sqlstate
 
 struct ConnectOptions {

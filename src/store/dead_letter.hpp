@@ -44,6 +44,13 @@ struct DeadLetterScan {
 boost::asio::awaitable<std::vector<DeadLetterRow>> list_dead_letters(Pool& pool, DeadLetterFilter filter,
                                                                      DeadLetterScan scan);
 
+// With an application: of that alone.
+boost::asio::awaitable<std::optional<DeadLetterRow>> find_dead_letter(
+    Pool& pool, OrganizationId organization, std::optional<ApplicationId> application, DeadLetterKey key);
+// False if it is none any more.
+boost::asio::awaitable<bool> discard_dead_letter(Connection& connection, OrganizationId organization,
+                                                 ApplicationId application, DeadLetterKey key);
+
 // Deletes a batch; the caller goes on until a batch is not full. Returns how many went.
 inline constexpr std::int64_t dead_letters_a_batch = 1'000;
 boost::asio::awaitable<std::int64_t> discard_dead_letters(Connection& connection, DeadLetterFilter filter);

@@ -37,7 +37,8 @@ ReplayJobRow read_job(const Rows& rows, int row) {
             .rate_limit = rows.get<std::int32_t>(row, 9),
             .replayed = rows.get<std::int64_t>(row, 10),
             .created_at = rows.get<SystemTime>(row, 11),
-            .updated_at = rows.get<SystemTime>(row, 12)};
+            .updated_at = rows.get<SystemTime>(row, 12),
+            .messages = read_message_choice(rows, row, 13)};
 }
 }  // namespace
 
@@ -63,14 +64,25 @@ std::string_view to_string(ReplayState state) {
     throw std::logic_error("a replay state has an unknown number");
 }
 
+MessageChoice read_message_choice(const Rows& rows, int row, int first_column) {
+    MessageChoice choice{rows.get<std::optional<std::string>>(row, first_column),
+                         rows.get<std::optional<std::string>>(row, first_column + 1)};
+    if (const auto status = rows.get<std::optional<std::int16_t>>(row, first_column + 2))
+        choice.status = static_cast<MessageStatus>(*status);
+    return choice;
+}
+
 awaitable<ReplayJobRow> insert_replay_job(Connection& connection, ReplayJobId id, ReplayKind kind,
-                                          DeadLetterFilter filter, std::int32_t rate_limit) {
-    std::optional<std::int16_t> reason;
+                                          DeadLetterFilter filter, std::int32_t rate_limit,
+                                          MessageChoice messages) {
+    std::optional<std::int16_t> reason, status;
     if (filter.reason) reason = static_cast<std::int16_t>(*filter.reason);
+    if (messages.status) status = static_cast<std::int16_t>(*messages.status);
     const auto rows = co_await connection.exec(
         sql::insert_replay_job,
         Params::of(id, filter.organization, filter.application, filter.endpoint, to_string(kind),
-                   filter.event_types, reason, filter.after, filter.before, rate_limit));
+                   filter.event_types, reason, filter.after, filter.before, rate_limit, messages.channel,
+                   messages.tag, status));
     co_return read_job(rows, 0);
 }
 
@@ -83,11 +95,14 @@ awaitable<std::optional<ReplayJobRow>> find_replay_job(Pool& pool, OrganizationI
 }
 
 awaitable<std::vector<ReplayJobRow>> list_replay_jobs(Pool& pool, OrganizationId organization,
-                                                      std::optional<ApplicationId> application, Scan scan) {
+                                                      ReplayJobFilter filter, Scan scan) {
+    std::optional<std::string_view> kind, state;
+    if (filter.kind) kind = to_string(*filter.kind);
+    if (filter.state) state = to_string(*filter.state);
     const auto& statement =
         scan.descending ? sql::list_replay_jobs_descending : sql::list_replay_jobs_ascending;
-    const auto rows =
-        co_await pool.exec(statement, Params::of(organization, application, scan.beyond, scan.limit));
+    const auto rows = co_await pool.exec(
+        statement, Params::of(organization, filter.application, scan.beyond, scan.limit, kind, state));
     std::vector<ReplayJobRow> jobs;
     for (int row = 0; row < rows.size(); ++row) jobs.push_back(read_job(rows, row));
     co_return jobs;

@@ -11,6 +11,7 @@
 #include "base/id.hpp"
 #include "store/connection.hpp"
 #include "store/dead_letter.hpp"
+#include "store/message.hpp"
 #include "store/scan.hpp"
 
 namespace posthorn::store {
@@ -22,6 +23,14 @@ enum class ReplayState { running, finished, cancelled };
 std::string_view to_string(ReplayState state);
 std::string_view to_string(ReplayKind kind);  // as stored
 ReplayKind parse_replay_kind(std::string_view text);
+
+// What else the kinds that replay messages may ask of them.
+struct MessageChoice {
+    std::optional<std::string> channel = {}, tag = {};
+    std::optional<MessageStatus> status = {};  // how it ended: success or fail
+};
+
+MessageChoice read_message_choice(const Rows& rows, int row, int first_column);  // its three columns
 
 struct ReplayJobRow {
     ReplayJobId id;
@@ -35,20 +44,25 @@ struct ReplayJobRow {
     std::int32_t rate_limit = 0;  // deliveries a second; 0: none
     std::int64_t replayed = 0;
     SystemTime created_at{}, updated_at{};
+    MessageChoice messages = {};
 };
 
 // Of what is a dead letter at this moment, those that match become live deliveries again, step by step; of
 // the kinds that replay messages, `filter` names application, endpoint, and the time's end.
 boost::asio::awaitable<ReplayJobRow> insert_replay_job(Connection& connection, ReplayJobId id,
                                                        ReplayKind kind, DeadLetterFilter filter,
-                                                       std::int32_t rate_limit);
+                                                       std::int32_t rate_limit, MessageChoice messages = {});
 // With an application: its jobs alone.
 boost::asio::awaitable<std::optional<ReplayJobRow>> find_replay_job(Pool& pool, OrganizationId organization,
                                                                     std::optional<ApplicationId> application,
                                                                     ReplayJobId id);
+struct ReplayJobFilter {
+    std::optional<ApplicationId> application = {};
+    std::optional<ReplayKind> kind = {};
+    std::optional<ReplayState> state = {};
+};
 boost::asio::awaitable<std::vector<ReplayJobRow>> list_replay_jobs(Pool& pool, OrganizationId organization,
-                                                                   std::optional<ApplicationId> application,
-                                                                   Scan scan);
+                                                                   ReplayJobFilter filter, Scan scan);
 // False if it was not running. Waits for a step that is under way; there is none after it.
 boost::asio::awaitable<bool> cancel_replay_job(Connection& connection, OrganizationId organization,
                                                std::optional<ApplicationId> application, ReplayJobId id);

@@ -19,6 +19,7 @@ struct ClaimedJob {
     ReplayJobId id;
     ReplayKind kind = ReplayKind::dead_letters;
     DeadLetterFilter filter;
+    MessageChoice messages;
     std::int32_t rate_limit = 0;
     std::int64_t before_run = 0;
     DeadLetterKey cursor;
@@ -63,6 +64,7 @@ awaitable<std::optional<ClaimedJob>> claim_job(Connection& connection) {
     job.cursor = {rows.get<MessageId>(0, 10), rows.get<EndpointId>(0, 11)};
     job.crowded = rows.get<std::vector<EndpointId>>(0, 12);
     job.kind = parse_replay_kind(rows.get<std::string_view>(0, 13));
+    job.messages = read_message_choice(rows, 0, 14);
     co_return job;
 }
 
@@ -197,49 +199,67 @@ bool passes_filter(const Rows& rows, int row) {
     return std::get<domain::PayloadFilter>(parsed).matches(rows.get<std::string>(row, 3));
 }
 
+struct MessagePage {
+    std::vector<MessageId> chosen;
+    std::vector<std::optional<SystemTime>> deliver_at;  // of the chosen ones
+    MessageId last;                                     // that was looked at
+    bool at_end = false;
+};
+
+awaitable<MessagePage> next_messages(Connection& connection, const ClaimedJob& job, std::int64_t look_at_most,
+                                     std::int64_t choose_most) {
+    Uuid past;
+    past.bytes.fill(0xFF);
+    if (job.filter.before) past = uuid_v7_floor(*job.filter.before);
+    const auto first = job.filter.after ? uuid_v7_floor(*job.filter.after) : Uuid{};
+    std::optional<std::int16_t> status;
+    if (job.messages.status) status = static_cast<std::int16_t>(*job.messages.status);
+    const auto rows = co_await connection.exec(
+        sql::next_messages_to_replay,
+        Params::of(job.filter.application, job.filter.endpoint, job.cursor.message, first, past, look_at_most,
+                   job.kind == ReplayKind::missing, job.filter.event_types, job.messages.channel,
+                   job.messages.tag, status));
+    MessagePage page;
+    page.last = job.cursor.message;
+    int row = 0;
+    for (; row < rows.size() && std::ssize(page.chosen) < choose_most; ++row) {
+        page.last = rows.get<MessageId>(row, 0);
+        if (!rows.get<bool>(row, 1) || !passes_filter(rows, row)) continue;
+        page.chosen.push_back(page.last);
+        page.deliver_at.push_back(rows.get<std::optional<SystemTime>>(row, 4));
+    }
+    page.at_end = row == rows.size() && rows.size() < look_at_most;
+    co_return page;
+}
+
 // One step of a job that replays an endpoint's messages. It has one endpoint, so what is too much for that
 // now simply waits.
 awaitable<ReplayStep> replay_messages(Connection& connection, const ClaimedJob& job, ReplayLimits limits,
                                       std::int64_t step_limit) {
     ReplayStep step{.job = job.id};
     Progress progress{ReplayState::running, job.cursor, {}, milliseconds(0)};
-    const auto application = job.filter.application.value();
-    const auto endpoint = job.filter.endpoint.value();
-    const auto endpoints = co_await lock_endpoints(connection, {endpoint}, limits.live_per_endpoint);
-    const auto target = endpoints.find(endpoint);
-    const bool takes = target != endpoints.end() && !target->second.disabled && !target->second.deleted;
-    if (!takes) {
-        progress.state = ReplayState::finished;
+    const auto id = job.filter.endpoint.value();
+    const auto endpoints = co_await lock_endpoints(connection, {id}, limits.live_per_endpoint);
+    const auto target = endpoints.find(id);
+    if (target == endpoints.end() || target->second.disabled || target->second.deleted) {
+        progress.state = ReplayState::cancelled;  // by whoever closed the endpoint
     } else if (const auto room = std::min(step_limit, limits.live_per_endpoint - target->second.live);
                room <= 0) {
         progress.rest = limits.crowded_pause;
     } else {
-        const bool has_filter = target->second.has_filter;
-        const auto looked_at_most = has_filter
-                                        ? std::min(limits.messages_a_step, messages_with_payloads_a_step)
-                                        : limits.messages_a_step;
-        Uuid past;
-        past.bytes.fill(0xFF);
-        if (job.filter.before) past = uuid_v7_floor(*job.filter.before);
-        const auto first = job.filter.after ? uuid_v7_floor(*job.filter.after) : Uuid{};
-        const auto rows = co_await connection.exec(
-            sql::next_messages_to_replay,
-            Params::of(application, endpoint, job.cursor.message, first, past, looked_at_most,
-                       job.kind == ReplayKind::missing, job.filter.event_types));
-        std::vector<MessageId> chosen;
-        int row = 0;
-        for (; row < rows.size() && std::ssize(chosen) < room; ++row) {
-            progress.cursor.message = rows.get<MessageId>(row, 0);
-            if (rows.get<bool>(row, 1) && passes_filter(rows, row)) chosen.push_back(progress.cursor.message);
-        }
-        if (row == rows.size() && rows.size() < looked_at_most) progress.state = ReplayState::finished;
-        if (!chosen.empty()) {
+        const auto& endpoint = target->second;
+        auto look_at_most = limits.messages_a_step;
+        if (endpoint.has_filter) look_at_most = std::min(look_at_most, messages_with_payloads_a_step);
+        const auto page = co_await next_messages(connection, job, look_at_most, room);
+        if (page.at_end) progress.state = ReplayState::finished;
+        progress.cursor.message = page.last;
+        if (!page.chosen.empty()) {
             const auto inserted = co_await connection.exec(
                 sql::replay_messages,
-                Params::of(application, endpoint, chosen, static_cast<std::int16_t>(target->second.shard),
-                           target->second.ordered));
+                Params::of(job.filter.application, id, page.chosen, static_cast<std::int16_t>(endpoint.shard),
+                           endpoint.ordered, page.deliver_at));
             step.replayed = inserted.affected();
-            step.woken.emplace_back(target->second.shard, endpoint);
+            step.woken.emplace_back(endpoint.shard, id);
         }
         if (job.rate_limit > 0)
             progress.rest = milliseconds((step.replayed * 1000 + job.rate_limit - 1) / job.rate_limit);

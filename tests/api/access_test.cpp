@@ -140,9 +140,14 @@ TEST_CASE("an API key ends when it expires or is revoked") {
     };
     const auto key = make_key(api, "['*']");
     CHECK(works(key));
-    const auto id = text_at(api.expect(200, Method::get, "/api/v1/api-key").at("data").at(0), "id");
+    const auto listed = api.expect(200, Method::get, "/api/v1/api-key").at("data").at(0);
+    const auto id = text_at(listed, "id");
+    CHECK(api.expect(200, Method::get, "/api/v1/api-key/" + id) == listed);
+    api.expect(404, Method::get, "/api/v1/api-key/" + id, {}, api.token_of(api.other_organization()));
+    api.expect(404, Method::get, "/api/v1/api-key/nonsense");
     api.expect(404, Method::del, "/api/v1/api-key/" + id, {}, api.token_of(api.other_organization()));
     api.expect(204, Method::del, "/api/v1/api-key/" + id);
+    api.expect(404, Method::get, "/api/v1/api-key/" + id);
     api.expect(404, Method::del, "/api/v1/api-key/" + id);
     api.expect(404, Method::del, "/api/v1/api-key/nonsense");
     api.clock.advance(2s);

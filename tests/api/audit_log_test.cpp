@@ -31,13 +31,18 @@ TEST_CASE("the audit log tells who changed what, the latest first") {
           std::vector<std::string>{"endpoint.update", "endpoint.create"});
     CHECK(actions(api, "?action=application.create") == std::vector<std::string>{"application.create"});
     CHECK(actions(api, "?actor=nobody").empty());
+    api.make_application("customer-2");
+    CHECK(actions(api, "?application=" + application) ==
+          std::vector<std::string>{"endpoint.update", "endpoint.create", "application.create"});
     CHECK(actions(api, "?before=2020-01-01T00:00:00Z").empty());
-    CHECK(actions(api, "?after=2020-01-01T00:00:00Z").size() == 3);
-    const auto entry = api.expect(200, Method::get, "/api/v1/audit-log?limit=1").at("data").at(0);
+    CHECK(actions(api, "?after=2020-01-01T00:00:00Z").size() == 4);
+    const auto entry =
+        api.expect(200, Method::get, "/api/v1/audit-log?limit=1&subject=" + endpoint).at("data").at(0);
     CHECK(entry.at("actor") == "jwt");
     CHECK(entry.at("subject") == boost::json::value(endpoint));
     CHECK(entry.at("details").at("disabled") == true);
     CHECK(entry.at("timestamp").is_string());
+    CHECK(entry.at("requestId") == "test");
 }
 
 TEST_CASE("the audit log is the organization's own, and nothing for a customer") {

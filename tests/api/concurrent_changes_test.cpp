@@ -71,6 +71,7 @@ TEST_CASE(
         {Method::patch, endpoint, "{'url':'http://127.0.0.1/elsewhere'}"},
         {Method::put, endpoint + "/headers", "{'headers':{'x-team':'blue'}}"},
         {Method::post, endpoint + "/secret/rotate", "{}"},
+        {Method::patch, application + "/endpoint", "{'filter':{'all':true},'throttleRate':3}"},
         {Method::patch, endpoint, "{'disabled':true}"},
         {Method::put, endpoint, "{'url':'http://127.0.0.1/','disabled':true}"},
         {Method::del, endpoint, ""}};

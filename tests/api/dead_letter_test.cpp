@@ -143,3 +143,47 @@ TEST_CASE("a replay of dead letters is a stored job") {
         api.call(Method::post, api.of_app("/replay"), "{}", api.token_of(api.other_organization())).status ==
         404);
 }
+
+TEST_CASE("one dead letter is read, replayed at once, and discarded") {
+    DeadLetterFixture api;
+    const auto replayed = api.bury(api.application, api.endpoint, 1),
+               discarded = api.bury(api.application, api.second, 2),
+               strange = api.bury(api.other_application, api.third, 3);
+    const std::string all = "/api/v1/dead-letter/";
+    const auto listed = api.expect(200, Method::get, "/api/v1/dead-letter").at("data");
+    CHECK(api.expect(200, Method::get, all + replayed) == listed.at(0));
+    CHECK(api.expect(200, Method::get, api.of_app("/" + discarded)) == listed.at(1));
+
+    api.expect(202, Method::post, all + replayed + "/replay");
+    CHECK(api.sql("SELECT manual FROM delivery WHERE endpoint_id = " + quoted_id(api.endpoint)) == "t");
+    api.expect(404, Method::get, all + replayed);
+    api.expect(404, Method::post, all + replayed + "/replay");
+    api.expect(204, Method::del, api.of_app("/" + discarded));
+    api.expect(404, Method::del, all + discarded);
+    CHECK(api.left() == "1");
+    CHECK(api.sql("SELECT string_agg(action || ' ' || subject, ',' ORDER BY id) FROM audit_log "
+                  "WHERE action LIKE 'dead-letter.%'") ==
+          "dead-letter.replay " + replayed + ",dead-letter.discard " + discarded);
+
+    for (const auto& token :
+         {api.token_of(api.other_organization()), api.token_of(api.organization(), api.application)}) {
+        api.expect(404, Method::get, all + strange, {}, token);
+        api.expect(404, Method::post, all + strange + "/replay", {}, token);
+        api.expect(404, Method::del, all + strange, {}, token);
+    }
+    api.expect(404, Method::get, api.of_app("/" + strange));
+    api.expect(404, Method::get, all + "msg_1.ep_2");
+    api.expect(404, Method::get, all + api.endpoint.str());
+    CHECK(api.left() == "1");
+}
+
+TEST_CASE("a dead letter of a disabled endpoint stays one") {
+    DeadLetterFixture api;
+    const auto letter = api.bury(api.application, api.endpoint, 1);
+    api.expect(200, Method::patch, "/api/v1/app/" + api.app + "/endpoint/" + api.endpoint.str(),
+               R"({"disabled":true})");
+    CHECK_THAT(api.call(Method::post, "/api/v1/dead-letter/" + letter + "/replay").body,
+               contains("endpoint is disabled"));
+    CHECK(api.left() == "1");
+    CHECK(api.sql("SELECT count(*) FROM audit_log WHERE action = 'dead-letter.replay'") == "0");
+}

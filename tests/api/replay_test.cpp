@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "base/encoding.hpp"
+#include "base/timestamp.hpp"
 #include "support/api_fixture.hpp"
 #include "support/catch.hpp"
 #include "support/delivery_rows.hpp"
@@ -158,4 +159,110 @@ TEST_CASE(
     api.sql("UPDATE replay_job SET state = 'finished' WHERE state = 'running'");
     CHECK(cancel(made[2]).status == 409);
     CHECK(api.sql("SELECT count(*) FROM audit_log WHERE action = 'replay.cancel'") == "1");
+}
+
+TEST_CASE("what an endpoint missed, or everything of a time, is replayed by a stored job") {
+    ReplayFixture api;
+    const auto missing = api.expect(202, Method::post, api.of_endpoint("/replay-missing"),
+                                    R"({"since":"2026-01-01T00:00:00Z","rateLimit":5})");
+    CHECK(text_at(missing, "status") == "running");
+    CHECK(text_at(missing, "task") == "endpoint.replay");
+    const auto job = api.expect(200, Method::get, "/api/v1/replay/" + text_at(missing, "id"));
+    CHECK(text_at(job, "before") == format_timestamp(api.clock.system_now()));
+    CHECK(text_at(job, "rateLimit") == "5");
+
+    const auto bulk = api.expect(202, Method::post, api.of_endpoint("/bulk-replay"),
+                                 quoted("{'since':'2026-01-01T00:00:00Z','until':'2026-02-01T00:00:00Z',"
+                                        "'eventTypes':['a'],'channel':'eu','tag':'t1','status':2}"));
+    CHECK(text_at(bulk, "task") == "endpoint.bulk_replay");
+    const auto chosen = api.expect(200, Method::get, "/api/v1/replay/" + text_at(bulk, "id"));
+    CHECK(text_at(chosen, "eventTypes") == R"(["a"])");
+    CHECK(text_at(chosen, "channel") == "eu");
+    CHECK(text_at(chosen, "tag") == "t1");
+    CHECK(text_at(chosen, "messageStatus") == "2");
+    CHECK(text_at(chosen, "before") == "2026-02-01T00:00:00.000000Z");
+    CHECK(api.sql("SELECT details ->> 'application' FROM audit_log WHERE action = 'replay.start' "
+                  "AND subject = '" +
+                  text_at(bulk, "id") + "'") == api.app);
+
+    const auto refused = [&](const std::string& body, const std::string& field) {
+        const auto response = api.call(Method::post, api.of_endpoint("/bulk-replay"), quoted(body));
+        CHECK(response.status == 422);
+        CHECK_THAT(response.body, contains(field));
+    };
+    refused("{}", "since");
+    refused("{'since':'2026-01-01T00:00:00Z','status':1}", "on its way");
+    refused("{'since':'2026-01-01T00:00:00Z','status':3}", "status");
+    refused("{'since':'2026-01-01T00:00:00Z','channel':'not a name'}", "channel");
+    refused("{'since':'2026-01-01T00:00:00Z','tag':''}", "tag");
+    refused("{'since':'2026-01-01T00:00:00Z','eventTypes':[]}", "eventTypes");
+    refused("{'since':'2026-01-01T00:00:00Z','rateLimit':10001}", "rateLimit");
+    const auto stranger = api.token_of(api.other_organization());
+    for (const auto* path : {"/replay-missing", "/bulk-replay"})
+        api.expect(404, Method::post, api.of_endpoint(path), R"({"since":"2026-01-01T00:00:00Z"})", stranger);
+    api.expect(200, Method::patch, api.of_endpoint(), R"({"disabled":true})");
+    for (const auto* path : {"/replay-missing", "/bulk-replay"})
+        api.expect(409, Method::post, api.of_endpoint(path), R"({"since":"2026-01-01T00:00:00Z"})");
+}
+
+TEST_CASE("replays and what was counted are background tasks, in one list") {
+    ReplayFixture api;
+    const auto start = [&](const std::string& path) {
+        return text_at(api.expect(202, Method::post, path, R"({"since":"2026-01-01T00:00:00Z"})"), "id");
+    };
+    const auto recovery = start(api.of_endpoint("/recover"));
+    const auto counted = text_at(api.expect(202, Method::put, "/api/v1/stats/usage/event-types"), "id");
+    const auto missing = start(api.of_endpoint("/replay-missing"));
+    api.expect(200, Method::post, "/api/v1/replay/" + missing + "/cancel");
+    const auto again = text_at(api.expect(202, Method::put, "/api/v1/stats/usage/event-types"), "id");
+
+    using Ids = std::vector<std::string>;
+    const auto ids = [&](const std::string& query, std::optional<std::string> token = std::nullopt) {
+        Ids found;
+        const auto answer = api.expect(200, Method::get, "/api/v1/background-task" + query, {}, token);
+        for (const auto& item : answer.at("data").as_array()) found.push_back(text_at(item, "id"));
+        return found;
+    };
+    CHECK(ids("") == Ids{again, missing, counted, recovery});
+    CHECK(ids("?order=ascending") == Ids{recovery, counted, missing, again});
+    CHECK(ids("?limit=2") == Ids{again, missing});
+    CHECK(ids("?limit=2&iterator=" + missing) == Ids{counted, recovery});
+    CHECK(ids("?limit=2&iterator=-" + recovery) == Ids{missing, counted});
+    CHECK_FALSE(api.expect(200, Method::get, "/api/v1/background-task?limit=3").at("done").as_bool());
+    CHECK(api.expect(200, Method::get, "/api/v1/background-task?limit=4").at("done").as_bool());
+    CHECK(ids("?status=running") == Ids{recovery});
+    CHECK(ids("?status=failed") == Ids{missing});
+    CHECK(ids("?status=finished") == Ids{again, counted});
+    CHECK(ids("?task=endpoint.recover") == Ids{recovery});
+    CHECK(ids("?task=event-type.aggregate&limit=1") == Ids{again});
+    CHECK(ids("?task=sdk.generate").empty());
+    CHECK(api.call(Method::get, "/api/v1/background-task?status=lost").status == 422);
+
+    const auto task = api.expect(200, Method::get, "/api/v1/background-task/" + missing);
+    CHECK(text_at(task, "status") == "failed");
+    CHECK(text_at(task, "task") == "endpoint.replay");
+    CHECK(text_at(task.at("data"), "status") == "cancelled");
+    CHECK(text_at(task.at("data"), "endpointId") == api.endpoint.str());
+
+    const auto of_app = api.token_of(api.organization(), api.application);
+    CHECK(ids("", of_app) == Ids{missing, recovery});
+    CHECK(ids("", api.token_of(api.other_organization())).empty());
+    api.expect(404, Method::get, "/api/v1/background-task/" + again, {}, of_app);
+    api.expect(404, Method::get, "/api/v1/background-task/" + missing, {},
+               api.token_of(api.other_organization()));
+    api.expect(404, Method::get, "/api/v1/background-task/nothing");
+}
+
+TEST_CASE("of what was counted the latest thousand are kept") {
+    ReplayFixture api;
+    api.sql("INSERT INTO background_task (org_id, id, task, data) SELECT " + quoted_id(api.organization()) +
+            ", lpad(n::text, 32, '0')::uuid, 'event-type.aggregate', '{}' FROM generate_series(1, 1000) n");
+    api.sql("INSERT INTO background_task (org_id, id, task, data) VALUES (" +
+            quoted_id(api.other_organization()) +
+            ", lpad('1', 32, '0')::uuid, 'event-type.aggregate', '{}')");
+    const auto id = text_at(api.expect(202, Method::put, "/api/v1/stats/usage/event-types"), "id");
+    CHECK(api.sql("SELECT count(*) FROM background_task") == "1001");
+    CHECK(api.sql("SELECT min(id::text) FROM background_task WHERE org_id = " +
+                  quoted_id(api.organization())) == "00000000-0000-0000-0000-000000000002");
+    api.expect(200, Method::get, "/api/v1/background-task/" + id);
 }

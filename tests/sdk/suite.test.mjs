@@ -336,6 +336,26 @@ describe("messages and attempts", () => {
     await subscriber.stop();
   });
 
+  test("what was counted is a background task that has finished", async () => {
+    const own = await application();
+    const subscriber = await Subscriber.start();
+    const target = await endpoint(own, subscriber);
+    await send(own);
+    await eventually(async () => (await svix.messageAttempt.listByEndpoint(own.id, target.id)).data.length === 1);
+    const [since, until] = [new Date(Date.now() - 3_600_000), new Date(Date.now() + 3_600_000)];
+    const usage = await svix.statistics.aggregateAppStats({ appIds: [own.id, "nobody"], since, until });
+    assert.deepEqual([usage.status, usage.task, usage.unresolvedAppIds], ["finished", "application.stats", ["nobody"]]);
+    const counted = (await svix.backgroundTask.get(usage.id)).data.stats;
+    assert.deepEqual(counted.map((one) => [one.appId, one.messageDestinations]), [[own.id, 1]]);
+    const types = await svix.statistics.aggregateEventTypes();
+    assert.deepEqual([types.status, types.task], ["finished", "event-type.aggregate"]);
+    const listed = await svix.backgroundTask.list({ status: "finished", task: "event-type.aggregate" });
+    assert.equal(listed.data[0].id, types.id);
+    const hours = await call("GET", `/api/v1/app/${own.id}/stats/over-time?since=${since.toISOString()}`);
+    assert.equal(hours.body.data.reduce((sum, one) => sum + one.success, 0), 1);
+    await subscriber.stop();
+  });
+
   test("pages of messages and attempts go forwards and backwards", async () => {
     const own = await application();
     const subscriber = await Subscriber.start();

@@ -272,6 +272,46 @@ TEST_CASE(
     }
 }
 
+TEST_CASE("messages are replayed by channel, tag and how they ended; what is to come later comes later") {
+    ReplayFixture f;
+    const auto endpoint = f.make_endpoint(f.application);
+    std::vector<MessageId> messages;
+    for (int i = 0; i < 4; ++i)
+        messages.push_back(f.rows.message(f.application, f.now - std::chrono::minutes(60 - i)));
+    const auto id = [&](std::size_t i) { return quoted_id(messages[i]); };
+    f.rows.attempt(f.application, endpoint, messages[0], f.now - std::chrono::minutes(1),
+                   {.status_code = 500});
+    f.rows.attempt(f.application, endpoint, messages[0], f.now, {.status_code = 200});
+    f.rows.attempt(f.application, endpoint, messages[1], f.now, {.status_code = 500});
+    f.rows.attempt(f.application, endpoint, messages[2], f.now, {.status_code = 200});
+    f.rows.dead_letter(f.organization, f.application, endpoint, messages[2]);
+    f.sql("UPDATE message SET channels = '{eu,us}', tags = '{t1}' WHERE id IN (" + id(1) + "," + id(2) + ")");
+    f.sql("UPDATE message SET deliver_at = now() + interval '1 day', channels = '{eu}' WHERE id = " + id(3));
+    const auto replayed = [&](store::ReplayKind kind, store::MessageChoice choice) {
+        f.sql("DELETE FROM delivery; DELETE FROM replay_job");
+        const store::DeadLetterFilter filter{
+            .organization = f.organization, .application = f.application, .endpoint = endpoint};
+        f.run(store::insert_replay_job(*f.connection, ReplayJobId::make(RealClock().system_now()), kind,
+                                       filter, 0, std::move(choice)));
+        while (f.step({})) {
+        }
+        return f.sql("SELECT string_agg(array_position(ARRAY[" + id(0) + "," + id(1) + "," + id(2) + "," +
+                     id(3) + "]::uuid[], message_id)::text, ' ' ORDER BY run_id) FROM delivery");
+    };
+    using store::MessageStatus, store::ReplayKind;
+    CHECK(replayed(ReplayKind::all, {.status = MessageStatus::success}) == "1");
+    CHECK(replayed(ReplayKind::all, {.status = MessageStatus::fail}) == "2 3");
+    CHECK(f.count("dead_letter") == 0);
+    CHECK(replayed(ReplayKind::all, {.tag = "t1"}) == "2 3");
+    CHECK(replayed(ReplayKind::all, {.channel = "us", .status = MessageStatus::success}) == "3");
+    CHECK(replayed(ReplayKind::all, {.channel = "eu"}) == "2 3 4");
+    CHECK(replayed(ReplayKind::missing, {}) == "4");
+    CHECK(f.sql("SELECT due_at > now() + interval '23 hours' FROM delivery") == "t");
+    f.sql("UPDATE endpoint SET disabled = true");
+    CHECK(replayed(ReplayKind::all, {}).empty());
+    CHECK(f.job("state") == "cancelled");
+}
+
 TEST_CASE("a cancelled replay makes no further step") {
     ReplayFixture fixture;
     const auto endpoint = fixture.make_endpoint(fixture.application);
