@@ -11,9 +11,6 @@ using boost::asio::awaitable;
 
 namespace {
 constexpr TextRule reason_rule{.shortest = 1, .longest = 64, .name = true};
-constexpr ListRule event_types_rule{
-    .fewest = 0, .most = limits::event_types_per_endpoint, .item = event_type_rule};
-
 std::optional<domain::DeadLetterReason> parse_reason(const std::optional<std::string>& text,
                                                      Problems& problems, Problems::Location location) {
     if (!text) return std::nullopt;

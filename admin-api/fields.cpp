@@ -30,9 +30,10 @@ Field<StringMap> read_metadata(const ObjectReader& reader) {
     return reader.map("metadata", Need::optional, metadata_rule);
 }
 
-Field<std::vector<std::string>> read_event_types(const ObjectReader& reader, const ListRule& rule) {
-    return either(reader, "eventTypes", "filterTypes",
-                  [&](std::string_view name) { return reader.texts(name, Need::nullable, rule); });
+Field<std::vector<std::string>> read_event_types(const ObjectReader& reader) {
+    return either(reader, "eventTypes", "filterTypes", [&](std::string_view name) {
+        return reader.texts(name, Need::nullable, subscriptions_rule);
+    });
 }
 
 Field<std::int32_t> read_rate(const ObjectReader& reader) {

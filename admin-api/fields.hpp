@@ -15,6 +15,15 @@ inline constexpr TextRule description_rule{.shortest = 0, .longest = limits::des
 inline constexpr TextRule event_type_rule{
     .shortest = 1, .longest = limits::event_type_characters, .name = true};
 inline constexpr TextRule channel_rule{.shortest = 1, .longest = limits::channel_characters, .name = true};
+// What an endpoint is subscribed to, wildcards among it; and lists of event types to choose by.
+inline constexpr TextRule subscription_rule{
+    .shortest = 1, .longest = limits::event_type_characters, .name = true, .wildcard = true};
+inline constexpr ListRule subscriptions_rule{
+    .fewest = 1, .most = limits::event_types_per_endpoint, .item = subscription_rule};
+inline constexpr ListRule endpoint_channels_rule{
+    .fewest = 1, .most = limits::channels_per_endpoint, .item = channel_rule};
+inline constexpr ListRule event_types_rule{
+    .fewest = 1, .most = limits::event_types_per_endpoint, .item = event_type_rule};
 inline constexpr TextRule tag_rule{.shortest = 1, .longest = limits::tag_characters, .name = true};
 
 // A uid must not read as an id of its kind: it could never be asked for.
@@ -31,7 +40,7 @@ Field<std::string> read_uid(const ObjectReader& reader) {
 Field<StringMap> read_metadata(const ObjectReader& reader);
 
 // As "eventTypes" or "filterTypes": the compatible API has had both names.
-Field<std::vector<std::string>> read_event_types(const ObjectReader& reader, const ListRule& rule);
+Field<std::vector<std::string>> read_event_types(const ObjectReader& reader);
 
 // Requests a second, as "throttleRate" or "rateLimit" (its older name).
 Field<std::int32_t> read_rate(const ObjectReader& reader);

@@ -14,8 +14,6 @@ namespace json = boost::json;
 namespace {
 constexpr std::string_view content_left_out = "{}";
 constexpr std::string_view content_expunged = R"({"expired":true})";
-constexpr ListRule event_types_rule{
-    .fewest = 0, .most = limits::event_types_per_endpoint, .item = event_type_rule};
 }  // namespace
 
 awaitable<store::MessageRow> find_message(Context& context, ApplicationId application,

@@ -145,7 +145,8 @@ awaitable<http::Response> expunge_attempt(Context& context, http::Request& reque
     const auto id = attempt_of(request);
     co_await change(context, {}, [&](store::Connection& connection) -> awaitable<void> {
         if (!co_await store::expunge_attempt(connection, application, message.id, id)) throw not_found();
-        co_await audit(connection, context, principal, "attempt.expunge", id.str());
+        co_await audit(connection, context, principal, "attempt.expunge", id.str(),
+                       {{"application", application.str()}});
     });
     co_return http::empty_response(204);
 }

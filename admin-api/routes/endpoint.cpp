@@ -25,11 +25,6 @@ constexpr std::string_view uid_taken = "another endpoint of the application has 
 constexpr int endpoint_version = 1;  // of the compatible API's endpoints: there is only one
 constexpr TextRule url_rule{.shortest = 1, .longest = limits::url_characters};
 constexpr TextRule secret_rule{.shortest = 1, .longest = 128};
-constexpr ListRule event_types_rule{
-    .fewest = 1,
-    .most = limits::event_types_per_endpoint,
-    .item = {.shortest = 1, .longest = limits::event_type_characters, .name = true, .wildcard = true}};
-constexpr ListRule channels_rule{.fewest = 1, .most = limits::channels_per_endpoint, .item = channel_rule};
 
 json::object to_json(const store::Endpoint& endpoint) {
     return {{"id", endpoint.id.str()},
@@ -128,8 +123,8 @@ EndpointFields read_fields(const Context& context, const http::Request& request,
         .url = reader.text("url", url, url_rule),
         .uid = read_uid<EndpointId>(reader),
         .description = reader.text("description", Need::optional, description_rule),
-        .event_types = read_event_types(reader, event_types_rule),
-        .channels = reader.texts("channels", Need::nullable, channels_rule),
+        .event_types = read_event_types(reader),
+        .channels = reader.texts("channels", Need::nullable, endpoint_channels_rule),
         .disabled = reader.boolean("disabled", Need::optional),
         .http2 = reader.boolean("http2", Need::optional),
         .ordered = reader.boolean("ordered", Need::optional),

@@ -18,11 +18,6 @@ namespace json = boost::json;
 
 namespace {
 
-constexpr TextRule subscription_rule{
-    .shortest = 1, .longest = limits::event_type_characters, .name = true, .wildcard = true};
-constexpr ListRule subscriptions_rule{
-    .fewest = 1, .most = limits::event_types_per_endpoint, .item = subscription_rule};
-constexpr ListRule channels_rule{.fewest = 1, .most = limits::channels_per_endpoint, .item = channel_rule};
 constexpr ListRule endpoint_ids_rule{
     .fewest = 1, .most = limits::endpoints_per_bulk_change, .item = uid_rule};
 
@@ -70,8 +65,8 @@ void read_changes(const ObjectReader& reader, BulkChange& wanted) {
     auto& problems = reader.problems();
     wanted.disabled = reader.boolean("disabled", Need::optional);
     wanted.rate = read_rate(reader);
-    wanted.channels = reader.texts("channels", Need::nullable, channels_rule);
-    wanted.event_types = read_event_types(reader, subscriptions_rule);
+    wanted.channels = reader.texts("channels", Need::nullable, endpoint_channels_rule);
+    wanted.event_types = read_event_types(reader);
     wanted.added_types = reader.texts("addEventTypes", Need::optional, subscriptions_rule);
     wanted.removed_types = reader.texts("removeEventTypes", Need::optional, subscriptions_rule);
     const bool by_name = wanted.added_types || wanted.removed_types;

@@ -50,7 +50,8 @@ awaitable<http::Response> expunge_message(Context& context, http::Request& reque
     const auto message = co_await find_message(context, application, request, false);
     co_await change(context, {}, [&](store::Connection& connection) -> awaitable<void> {
         co_await store::expunge_message(connection, application, message.id);
-        co_await audit(connection, context, principal, "message.expunge", message.id.str());
+        co_await audit(connection, context, principal, "message.expunge", message.id.str(),
+                       {{"application", application.str()}});
     });
     co_return http::empty_response(204);
 }

@@ -20,8 +20,6 @@ namespace json = boost::json;
 namespace {
 
 constexpr std::int64_t highest_replay_rate_per_second = 10'000;
-constexpr ListRule event_types_rule{
-    .fewest = 1, .most = limits::event_types_per_endpoint, .item = event_type_rule};
 
 json::object audit_details(const store::ReplayJobRow& job) {
     json::object details{{"kind", task_word(job.kind)}};
