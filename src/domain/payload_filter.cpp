@@ -2,13 +2,17 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
+#include <cmath>
+#include <compare>
 #include <fmt/format.h>
 #include <optional>
 
 #include "domain/address_rules.hpp"
+#include "domain/wildcard.hpp"
 
 namespace posthorn::domain {
 
+namespace asio = boost::asio;
 namespace json = boost::json;
 
 namespace {
@@ -29,46 +33,49 @@ bool equal(std::string_view a, std::string_view b, bool ignore_case) {
     return std::ranges::equal(a, b, [](char x, char y) { return lower(x) == lower(y); });
 }
 
-// A '*' stands for any number of characters. When the text stops matching, only the last '*' takes one more:
-// what the ones before it took need never be looked at again.
-bool matches_wildcard(std::string_view pattern, std::string_view text) {
-    std::size_t at = 0, in_text = 0, star = std::string_view::npos, star_took = 0;
-    while (in_text < text.size()) {
-        if (at < pattern.size() && pattern[at] == '*') {
-            star = at++;
-            star_took = in_text;
-        } else if (at < pattern.size() && pattern[at] == text[in_text]) {
-            ++at;
-            ++in_text;
-        } else if (star != std::string_view::npos) {
-            at = star + 1;
-            in_text = ++star_took;
-        } else {
-            return false;
-        }
-    }
-    return std::all_of(pattern.begin() + static_cast<std::ptrdiff_t>(at), pattern.end(),
-                       [](char c) { return c == '*'; });
-}
+struct Number {
+    long double value;
+    bool is_integer;  // read as one, so exact: a long double has at least 64 bits for them
+};
 
-// Exact for 64-bit integers too: a long double has at least 64 bits for them.
-std::optional<long double> number_of(const json::value& value) {
+std::optional<Number> number_of(const json::value& value) {
     switch (value.kind()) {
         case json::kind::int64:
-            return static_cast<long double>(value.get_int64());
+            return Number{static_cast<long double>(value.get_int64()), true};
         case json::kind::uint64:
-            return static_cast<long double>(value.get_uint64());
+            return Number{static_cast<long double>(value.get_uint64()), true};
         case json::kind::double_:
-            return static_cast<long double>(value.get_double());
+            return Number{static_cast<long double>(value.get_double()), false};
         default:
             return std::nullopt;
     }
 }
 
-bool same_scalar(const json::value& a, const json::value& b) {
-    const auto x = number_of(a), y = number_of(b);
-    if (x || y) return x && y && *x == *y;
-    return a == b;
+// Integers exactly, others to 15 significant digits: Boost reads a decimal number up to 4e-16 wrong, and a
+// filter's is read, written and read again before it meets the payload's. wanted: finite.
+std::weak_ordering compare(const Number& number, const Number& wanted) {
+    const bool exact = number.is_integer && wanted.is_integer;
+    const auto tolerance = exact ? 0 : 6e-16L * std::min(std::abs(number.value), std::abs(wanted.value));
+    if (number.value < wanted.value - tolerance) return std::weak_ordering::less;
+    if (number.value > wanted.value + tolerance) return std::weak_ordering::greater;
+    return std::weak_ordering::equivalent;
+}
+
+bool is_same(const json::value& value, const json::value& wanted) {
+    const auto number = number_of(value), wanted_number = number_of(wanted);
+    if (number && wanted_number) return compare(*number, *wanted_number) == 0;
+    return value == wanted;  // of different kinds, so unequal, if one is a number
+}
+
+// Nothing for what goes beyond an address: a NUL, at which make_address would stop, or a zone, for which it
+// would ask the system's interfaces.
+std::optional<asio::ip::address> address_of(std::string_view text) {
+    constexpr std::size_t longest = 45;  // of an IPv6 address: RFC 4291, 2.2 with an IPv4 address at the end
+    if (text.size() > longest || text.find_first_of(std::string_view("%\0", 2)) != std::string_view::npos)
+        return std::nullopt;
+    boost::system::error_code error;
+    const auto address = asio::ip::make_address(std::string(text), error);
+    return error ? std::nullopt : std::optional(address);
 }
 
 // One of a field's conditions.
@@ -80,13 +87,14 @@ struct Matcher {
     Kind kind;
     json::value literal = nullptr;  // equals
     bool wanted = true;             // exists
-    std::string text;               // text, prefix, suffix, wildcard
+    std::string text;               // text, prefix, suffix
     bool ignore_case = false;
     struct Bound {
         std::string sign;
-        long double number;
+        Number number;
     };
     std::vector<Bound> bounds;  // numeric: all of them
+    std::optional<Wildcard> pattern;
     std::optional<Network> network;
     std::vector<Matcher> none_of;  // anything_but
 
@@ -94,7 +102,7 @@ struct Matcher {
     bool matches(const json::value& value) const {
         switch (kind) {
             case Kind::equals:
-                return same_scalar(literal, value);
+                return is_same(value, literal);
             case Kind::exists:
                 return wanted;
             case Kind::numeric:
@@ -118,11 +126,10 @@ private:
                 return value.size() >= text.size() &&
                        equal(value.substr(value.size() - text.size()), text, ignore_case);
             case Kind::wildcard:
-                return matches_wildcard(text, value);
+                return pattern->matches(value);
             default: {
-                boost::system::error_code error;
-                const auto address = boost::asio::ip::make_address(std::string(value), error);
-                return !error && network->contains(address);
+                const auto address = address_of(value);
+                return address && network->contains(*address);
             }
         }
     }
@@ -131,11 +138,12 @@ private:
         const auto number = number_of(value);
         if (!number) return false;
         return std::all_of(bounds.begin(), bounds.end(), [&](const Bound& bound) {
-            if (bound.sign == "=") return *number == bound.number;
-            if (bound.sign == "<") return *number < bound.number;
-            if (bound.sign == "<=") return *number <= bound.number;
-            if (bound.sign == ">") return *number > bound.number;
-            return *number >= bound.number;
+            const auto order = compare(*number, bound.number);
+            if (bound.sign == "=") return order == 0;
+            if (bound.sign == "<") return order < 0;
+            if (bound.sign == "<=") return order <= 0;
+            if (bound.sign == ">") return order > 0;
+            return order >= 0;
         });
     }
 };
@@ -278,6 +286,7 @@ struct PayloadFilter::Parser {
     Matcher literal(const json::value& value) {
         count();
         if (value.is_string()) text(value);
+        if (value.is_number()) number(value);
         Matcher made;
         made.literal = value;
         return made;
@@ -289,6 +298,13 @@ struct PayloadFilter::Parser {
         if (given->size() > longest_text_bytes)
             fail(fmt::format("must have at most {} bytes", longest_text_bytes));
         return std::string(view(*given));
+    }
+
+    Number number(const json::value& value) {
+        const auto given = number_of(value);
+        if (!given) fail("must be a number");
+        if (!std::isfinite(given->value)) fail("must be a number that a double can hold");
+        return *given;
     }
 
     Matcher text_condition(std::string_view name, const json::value& value) {
@@ -307,11 +323,13 @@ struct PayloadFilter::Parser {
             made.ignore_case = true;
         } else if (name == "wildcard") {
             made.kind = Matcher::Kind::wildcard;
+            made.pattern = Wildcard::parse(text(value));
+            if (!made.pattern) fail("must have * or \\ after a backslash");
+            return made;
         } else {
             fail(
                 "is no condition: there are prefix, suffix, equals-ignore-case, wildcard, anything-but, "
-                "numeric, "
-                "exists and cidr");
+                "numeric, exists and cidr");
         }
         made.text = text(value);
         return made;
@@ -330,20 +348,18 @@ struct PayloadFilter::Parser {
                 const Step step(*this, std::to_string(i));
                 fail("must be one of: =, <, <=, >, >=");
             }
-            const auto number = number_of((*list)[i + 1]);
-            if (!number) {
-                const Step step(*this, std::to_string(i + 1));
-                fail("must be a number");
-            }
-            made.bounds.push_back({std::string(view(*sign)), *number});
+            const Step step(*this, std::to_string(i + 1));
+            made.bounds.push_back({std::string(view(*sign)), number((*list)[i + 1])});
         }
         return made;
     }
 
     Matcher network(const json::value& value) {
         Matcher made(Matcher::Kind::network);
-        const auto parsed = parse_networks(text(value));
-        if (!parsed || parsed->size() != 1) fail("must be a network such as 10.0.0.0/8 or 2001:db8::/32");
+        const auto given = text(value);
+        const auto parsed = parse_networks(given);
+        if (!parsed || parsed->size() != 1 || given.find('\0') != std::string::npos)
+            fail("must be a network such as 10.0.0.0/8 or 2001:db8::/32");
         made.network = parsed->front();
         return made;
     }

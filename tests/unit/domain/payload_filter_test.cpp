@@ -69,9 +69,14 @@ TEST_CASE("conditions on texts") {
     CHECK(matches(one(R"({"wildcard":"a**b"})"), with(R"("a-b")")));
     CHECK_FALSE(matches(one(R"({"wildcard":"a*c"})"), with(R"("abcd")")));
     CHECK_FALSE(matches(one(R"({"wildcard":"a"})"), with(R"("")")));
+    CHECK_FALSE(matches(one(R"({"wildcard":"ab*b"})"), with(R"("ab")")));
+    CHECK(matches(one(R"({"wildcard":"*aab*aab"})"), with(R"("aaabaab")")));
+    CHECK(matches(one(R"({"wildcard":"\\**"})"), with(R"("*x")")));
+    CHECK_FALSE(matches(one(R"({"wildcard":"\\**"})"), with(R"("x*")")));
+    CHECK(matches(one(R"({"wildcard":"a\\\\*"})"), with(R"("a\\b")")));
 }
 
-TEST_CASE("a hostile wildcard takes no more time than pattern times text") {
+TEST_CASE("a hostile wildcard takes no more time than the text is long") {
     std::string pattern;
     for (int i = 0; i < 100; ++i) pattern += "*a";
     CHECK_FALSE(
@@ -86,6 +91,12 @@ TEST_CASE("conditions on numbers") {
     CHECK(matches(one(R"({"numeric":[">=",3]})"), with("3")));
     CHECK(matches(one(R"({"numeric":["<",3]})"), with("-9")));
     CHECK_FALSE(matches(one(R"({"numeric":["<",3]})"), with(R"("1")")));
+    CHECK(matches(one("0.1"), with("0.1")));
+    CHECK(matches(one("123.456e-7"), with("0.0000123456")));
+    CHECK_FALSE(matches(one("9007199254740993"), with("9007199254740992")));
+    CHECK_FALSE(matches(one(R"({"numeric":[">",9007199254740992]})"), with("9007199254740992")));
+    CHECK(matches(one(R"({"numeric":[">",9007199254740992]})"), with("9007199254740993")));
+    CHECK(matches(one(R"({"numeric":[">",1]})"), with("1e400")));
 }
 
 TEST_CASE("anything but") {
@@ -117,6 +128,10 @@ TEST_CASE("networks") {
     CHECK_FALSE(matches(one(R"({"cidr":"10.0.0.0/24"})"), with(R"("10.0.1.0")")));
     CHECK(matches(one(R"({"cidr":"2001:db8::/32"})"), with(R"("2001:db8::1")")));
     CHECK_FALSE(matches(one(R"({"cidr":"10.0.0.0/24"})"), with(R"("here")")));
+    CHECK_FALSE(matches(one(R"({"cidr":"10.0.0.0/8"})"), with(R"("10.0.0.1\u0000evil")")));
+    CHECK_FALSE(matches(one(R"({"cidr":"fe80::/10"})"), with(R"("fe80::1%1")")));
+    CHECK_FALSE(matches(one(R"({"cidr":"::/0"})"), with('"' + std::string(46, '1') + '"')));
+    CHECK(matches(one(R"({"cidr":"::/0"})"), with(R"("abcd:abcd:abcd:abcd:abcd:abcd:192.168.158.190")")));
 }
 
 TEST_CASE("all fields must match, nested ones too") {
@@ -171,6 +186,10 @@ TEST_CASE("what is wrong with a filter is told with its place") {
     CHECK(place(R"({"a":[{"numeric":["<"]}]})") == "a/0/numeric");
     CHECK(place(R"({"a":[{"numeric":["<>",1]}]})") == "a/0/numeric/0");
     CHECK(place(R"({"a":[{"numeric":["<","1"]}]})") == "a/0/numeric/1");
+    CHECK(place(R"({"a":[{"numeric":["<",1e400]}]})") == "a/0/numeric/1");
+    CHECK(place(R"({"a":[{"wildcard":"a\\b"}]})") == "a/0/wildcard");
+    CHECK(place(R"({"a":[{"wildcard":"a\\"}]})") == "a/0/wildcard");
+    CHECK(place(R"({"a":[{"cidr":"10.0.0.0/8\u0000"}]})") == "a/0/cidr");
     CHECK(place(R"({"a":[{"cidr":"10.0.0.0/33"}]})") == "a/0/cidr");
     CHECK(place(R"({"a":[{"cidr":"10.0.0.0/8,11.0.0.0/8"}]})") == "a/0/cidr");
     CHECK(place(R"({"a":[{"anything-but":[]}]})") == "a/0/anything-but");
