@@ -102,6 +102,11 @@ awaitable<std::optional<ApplicationId>> find_application_if_any(Context& context
 
 awaitable<ApplicationId> find_application(Context& context, const Principal& principal,
                                           const http::Request& request) {
+    if (!request.parameters.contains("app_id")) {
+        require_organization(principal);
+        co_return co_await store::find_operational_application(context.pool, principal.organization,
+                                                               context.clock.system_now());
+    }
     const auto found = co_await find_application_if_any(context, principal, request);
     if (!found) throw not_found();
     co_return *found;

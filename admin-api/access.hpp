@@ -33,7 +33,9 @@ boost::asio::awaitable<Principal> authenticate(Context& context, const http::Req
 void require_organization(const Principal& principal);
 
 // The application of the path's {app_id} (id or uid), of the principal's organization; throws Problem 404
-// otherwise, also for another application than an application token's own. Not deleted.
+// otherwise, also for another application than an application token's own. Not deleted. A route without
+// {app_id} is one of the operational webhooks: their application, for principals of the organization only
+// (Problem 403).
 boost::asio::awaitable<ApplicationId> find_application(Context& context, const Principal& principal,
                                                        const http::Request& request);
 

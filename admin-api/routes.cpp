@@ -16,6 +16,7 @@ void add_routes(http::Router& router, Context& context) {
     add_authentication_routes(router, context);
     add_background_task_routes(router, context);
     add_dead_letter_routes(router, context);
+    add_documentation_routes(router, context);
     add_endpoint_bulk_routes(router, context);
     add_endpoint_header_routes(router, context);
     add_endpoint_routes(router, context);

@@ -38,8 +38,11 @@ struct ApplicationFields {
 };
 
 ApplicationFields read_fields(const ObjectReader& reader, Need name) {
-    return {reader.text("name", name, name_rule), read_uid<ApplicationId>(reader), read_rate(reader),
-            read_metadata(reader)};
+    ApplicationFields fields{reader.text("name", name, name_rule), read_uid<ApplicationId>(reader),
+                             read_rate(reader), read_metadata(reader)};
+    if (fields.uid && *fields.uid == store::operational_uid)
+        reader.problems().add(reader.location("uid"), "is reserved", "value_error.uid");
+    return fields;
 }
 ApplicationFields read_fields(const http::Request& request, Problems& problems, Need name) {
     const auto body = parse_body(request);

@@ -363,14 +363,15 @@ awaitable<http::Response> delete_endpoint(Context& context, http::Request& reque
 
 void add_endpoint_routes(http::Router& router, Context& context) {
     using http::Method;
-    static constexpr std::string_view all = "/api/v1/app/{app_id}/endpoint";
-    static constexpr std::string_view one = "/api/v1/app/{app_id}/endpoint/{endpoint_id}";
-    add_route(router, context, Method::get, all, list_endpoints);
-    add_route(router, context, Method::post, all, create_endpoint);
-    add_route(router, context, Method::get, one, get_endpoint);
-    add_route(router, context, Method::put, one, put_endpoint);
-    add_route(router, context, Method::patch, one, patch_endpoint);
-    add_route(router, context, Method::del, one, delete_endpoint);
+    for (const auto all : endpoint_paths) {
+        const auto one = std::string(all) + "/{endpoint_id}";
+        add_route(router, context, Method::get, all, list_endpoints);
+        add_route(router, context, Method::post, all, create_endpoint);
+        add_route(router, context, Method::get, one, get_endpoint);
+        add_route(router, context, Method::put, one, put_endpoint);
+        add_route(router, context, Method::patch, one, patch_endpoint);
+        add_route(router, context, Method::del, one, delete_endpoint);
+    }
 }
 
 }  // namespace posthorn::admin

@@ -86,10 +86,12 @@ awaitable<http::Response> patch_endpoint_headers(Context& context, http::Request
 
 void add_endpoint_header_routes(http::Router& router, Context& context) {
     using http::Method;
-    static constexpr std::string_view path = "/api/v1/app/{app_id}/endpoint/{endpoint_id}/headers";
-    add_route(router, context, Method::get, path, get_headers);
-    add_route(router, context, Method::put, path, put_headers);
-    add_route(router, context, Method::patch, path, patch_endpoint_headers);
+    for (const auto endpoints : endpoint_paths) {
+        const auto path = std::string(endpoints) + "/{endpoint_id}/headers";
+        add_route(router, context, Method::get, path, get_headers);
+        add_route(router, context, Method::put, path, put_headers);
+        add_route(router, context, Method::patch, path, patch_endpoint_headers);
+    }
 }
 
 }  // namespace posthorn::admin

@@ -75,6 +75,7 @@ awaitable<void> rotate(store::Connection& connection, const Context& context, co
                        ApplicationId application, EndpointId id, const Rotation& rotation) {
     if (!co_await store::load_endpoint_for_update(connection, application, id)) throw not_found();
     co_await replace_current(connection, context, id, rotation);
+    co_await store::tell_of_secret_rotation(connection, id);
     co_await store::record_endpoint_changes(connection, {id});
     co_await audit(
         connection, context, principal, "endpoint.rotate_secret", id.str(),
@@ -97,9 +98,11 @@ awaitable<http::Response> rotate_secret(Context& context, http::Request& request
 
 void add_endpoint_secret_routes(http::Router& router, Context& context) {
     using http::Method;
-    add_route(router, context, Method::get, "/api/v1/app/{app_id}/endpoint/{endpoint_id}/secret", get_secret);
-    add_route(router, context, Method::post, "/api/v1/app/{app_id}/endpoint/{endpoint_id}/secret/rotate",
-              rotate_secret);
+    for (const auto endpoints : endpoint_paths) {
+        const auto path = std::string(endpoints) + "/{endpoint_id}/secret";
+        add_route(router, context, Method::get, path, get_secret);
+        add_route(router, context, Method::post, path + "/rotate", rotate_secret);
+    }
 }
 
 }  // namespace posthorn::admin

@@ -8,10 +8,12 @@ CREATE TABLE application (
     name        text NOT NULL,
     rate_limit  int4,                          -- requests a second to each of its endpoints without a limit of their own
     metadata    jsonb NOT NULL DEFAULT '{}',
+    operational bool NOT NULL DEFAULT false,   -- the organization's own: holds the endpoints of its operational webhooks
     created_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
     updated_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
     deleted_at  timestamptz
 );
+CREATE UNIQUE INDEX application_operational ON application (org_id) WHERE operational;
 CREATE UNIQUE INDEX application_uid ON application (org_id, uid) WHERE deleted_at IS NULL AND uid IS NOT NULL;
 CREATE INDEX application_list ON application (org_id, id) WHERE deleted_at IS NULL;
 
@@ -50,6 +52,8 @@ CREATE TABLE endpoint (
     timeout_s       int4,                      -- null: the service's
     failing_since   timestamptz,               -- first of an unbroken row of failures
     circuit_open_until timestamptz,            -- for people; no decision rests on it
+    failing         bool NOT NULL DEFAULT false,  -- its circuit has opened since it last took a delivery
+    backlog_threshold int4,                    -- so many deliveries or more were waiting for it when last looked; null: fewer
     shard           int2 NOT NULL CHECK (shard BETWEEN 0 AND 63),
     version         int8 NOT NULL DEFAULT 1,   -- grows with every change that a worker must know of
     created_at      timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -58,6 +62,7 @@ CREATE TABLE endpoint (
 );
 CREATE UNIQUE INDEX endpoint_uid ON endpoint (app_id, uid) WHERE deleted_at IS NULL AND uid IS NOT NULL;
 CREATE INDEX endpoint_of_application ON endpoint (app_id, id) WHERE deleted_at IS NULL;
+CREATE INDEX endpoint_backlogged ON endpoint (shard) WHERE backlog_threshold IS NOT NULL;
 CREATE INDEX endpoint_ordered ON endpoint (app_id, id) WHERE ordered AND deleted_at IS NULL;
 
 -- A change of an endpoint that the owner of its shard has yet to acknowledge (invariant I6). The latest one only.
@@ -326,6 +331,153 @@ BEGIN
     IF parent = 'message' AND has_unfinished_messages(first, past) THEN RETURN false; END IF;
     EXECUTE format('ALTER TABLE %I DETACH PARTITION %I', parent, child);
     EXECUTE format('DROP TABLE %I', child);
+    RETURN true;
+END
+$$;
+
+-- What a UUIDv7 of now looks like, and when one was made.
+CREATE FUNCTION make_uuid_v7() RETURNS uuid LANGUAGE sql VOLATILE AS $$
+    SELECT encode(set_bit(set_bit(overlay(uuid_send(gen_random_uuid())
+                                          PLACING substring(int8send((extract(epoch FROM clock_timestamp()) * 1000)::int8) FROM 3)
+                                          FROM 1 FOR 6), 52, 1), 53, 1), 'hex')::uuid
+$$;
+CREATE FUNCTION uuid_v7_time(id uuid) RETURNS timestamptz LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT to_timestamp(('x0000' || left(translate(id::text, '-', ''), 12))::bit(64)::int8 / 1000.0)
+$$;
+
+-- An id and a time as the API shows them (src/base/id.hpp, src/base/timestamp.hpp).
+CREATE FUNCTION id_text(prefix text, id uuid) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT prefix || '_' || string_agg(substr('0123456789abcdefghjkmnpqrstvwxyz', 1 + substring(b.bits FROM 5 * i + 1 FOR 5)::bit(5)::int, 1),
+                                       '' ORDER BY i)
+    FROM (SELECT B'00' || ('x' || translate(id::text, '-', ''))::bit(128) AS bits) b, generate_series(0, 25) AS i
+$$;
+CREATE FUNCTION time_text(at timestamptz) RETURNS text LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+$$;
+
+-- Operational webhooks: what an organization is told about its own endpoints and messages. They are ordinary messages of its operational
+-- application, made in the transaction of what they tell of: never of something that was rolled back, and never lost. What concerns
+-- that application itself is not told.
+
+CREATE FUNCTION post_operational_message(of_org uuid, about_app uuid, of_type text, data json) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    to_app uuid := (SELECT a.id FROM application a WHERE a.org_id = of_org AND a.operational);
+    made uuid;
+    woken text;
+BEGIN
+    IF to_app IS NULL OR to_app = about_app OR NOT EXISTS (
+        SELECT 1 FROM endpoint e
+        WHERE e.app_id = to_app AND e.deleted_at IS NULL AND NOT e.disabled
+          AND subscribes(e.event_types, e.event_type_patterns, e.channels, of_type, NULL)) THEN
+        RETURN;
+    END IF;
+    -- As ingest locks ordered endpoints (I7).
+    PERFORM 1 FROM endpoint e WHERE e.app_id = to_app AND e.ordered AND e.deleted_at IS NULL ORDER BY e.id FOR NO KEY UPDATE;
+    made := make_uuid_v7();
+    INSERT INTO message (app_id, id, event_type, payload)
+    VALUES (to_app, made, of_type, convert_to(json_build_object('type', of_type, 'timestamp', time_text(clock_timestamp()), 'data', data)::text,
+                                              'UTF8'));
+    WITH fanned_out AS (
+        INSERT INTO delivery (app_id, endpoint_id, message_id, shard, ordered, due_at)
+        SELECT to_app, e.id, made, e.shard, e.ordered, clock_timestamp()
+        FROM endpoint e
+        WHERE e.app_id = to_app AND e.deleted_at IS NULL AND NOT e.disabled
+          AND subscribes(e.event_types, e.event_type_patterns, e.channels, of_type, NULL)
+        RETURNING shard, endpoint_id
+    )
+    SELECT string_agg(f.shard || ':' || translate(f.endpoint_id::text, '-', ''), ',') INTO woken
+    FROM (SELECT * FROM fanned_out LIMIT 100) f;
+    PERFORM pg_notify('posthorn_shard', woken) WHERE woken IS NOT NULL;
+END
+$$;
+
+-- What is told of an endpoint begins so.
+CREATE FUNCTION endpoint_event(e endpoint, more jsonb) RETURNS json LANGUAGE sql STABLE AS $$
+    SELECT (jsonb_build_object('appId', id_text('app', a.id), 'appUid', a.uid, 'endpointId', id_text('ep', e.id), 'endpointUid', e.uid) || more)::json
+    FROM application a WHERE a.id = e.app_id
+$$;
+
+CREATE FUNCTION tell_of_endpoint(e endpoint, of_type text, more jsonb DEFAULT '{}') RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM application a WHERE a.org_id = e.org_id AND a.operational AND a.id <> e.app_id) THEN
+        PERFORM post_operational_message(e.org_id, e.app_id, of_type, endpoint_event(e, more));
+    END IF;
+END
+$$;
+
+CREATE FUNCTION endpoint_was_created() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM tell_of_endpoint(NEW, 'endpoint.created');
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER endpoint_created AFTER INSERT ON endpoint FOR EACH ROW EXECUTE FUNCTION endpoint_was_created();
+
+CREATE FUNCTION endpoint_was_changed() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.deleted_at IS NOT NULL THEN
+        IF OLD.deleted_at IS NULL THEN PERFORM tell_of_endpoint(NEW, 'endpoint.deleted'); END IF;
+        RETURN NULL;
+    END IF;
+    IF NEW.updated_at <> OLD.updated_at
+       AND (OLD.uid, OLD.url, OLD.description, OLD.event_types, OLD.channels, OLD.rate_limit, OLD.headers, OLD.metadata, OLD.http2, OLD.ordered,
+            OLD.filter, OLD.retry_schedule, OLD.timeout_s)
+           IS DISTINCT FROM
+           (NEW.uid, NEW.url, NEW.description, NEW.event_types, NEW.channels, NEW.rate_limit, NEW.headers, NEW.metadata, NEW.http2, NEW.ordered,
+            NEW.filter, NEW.retry_schedule, NEW.timeout_s) THEN
+        PERFORM tell_of_endpoint(NEW, 'endpoint.updated');
+    END IF;
+    IF NEW.disabled AND NOT OLD.disabled THEN
+        PERFORM tell_of_endpoint(NEW, 'endpoint.disabled',
+                                 jsonb_build_object('reason', NEW.disabled_reason, 'failSince', time_text(coalesce(NEW.failing_since, NEW.updated_at)),
+                                                    'trigger', CASE WHEN NEW.disabled_reason = 'manual' THEN 'manual' ELSE 'automatic' END));
+    ELSIF OLD.disabled AND NOT NEW.disabled THEN
+        PERFORM tell_of_endpoint(NEW, 'endpoint.enabled');
+    ELSIF NEW.failing AND NOT OLD.failing THEN
+        PERFORM tell_of_endpoint(NEW, 'endpoint.failing', jsonb_build_object('failSince', time_text(NEW.failing_since)));
+    ELSIF OLD.failing AND NOT NEW.failing THEN
+        PERFORM tell_of_endpoint(NEW, 'endpoint.recovered', jsonb_build_object('failSince', time_text(OLD.failing_since)));
+    END IF;
+    IF NEW.backlog_threshold IS NOT NULL AND OLD.backlog_threshold IS NULL THEN
+        PERFORM tell_of_endpoint(NEW, 'backlog.threshold', jsonb_build_object('threshold', NEW.backlog_threshold));
+    END IF;
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER endpoint_changed AFTER UPDATE ON endpoint FOR EACH ROW
+    WHEN (NEW.updated_at <> OLD.updated_at OR NEW.failing <> OLD.failing OR NEW.backlog_threshold IS DISTINCT FROM OLD.backlog_threshold)
+    EXECUTE FUNCTION endpoint_was_changed();
+
+CREATE FUNCTION replay_was_completed() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    e endpoint := (SELECT one FROM endpoint one WHERE one.id = NEW.endpoint_id);
+BEGIN
+    PERFORM post_operational_message(
+        NEW.org_id, NEW.app_id, 'replay.completed',
+        json_build_object('appId', id_text('app', NEW.app_id), 'appUid', (SELECT a.uid FROM application a WHERE a.id = NEW.app_id),
+                          'endpointId', id_text('ep', e.id), 'endpointUid', e.uid, 'replayId', id_text('qtask', NEW.id),
+                          'kind', CASE NEW.kind WHEN 'recover' THEN 'endpoint.recover' WHEN 'missing' THEN 'endpoint.replay'
+                                                WHEN 'all' THEN 'endpoint.bulk_replay' ELSE 'dead-letter.replay' END,
+                          'replayed', NEW.replayed));
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER replay_completed AFTER UPDATE OF state ON replay_job FOR EACH ROW
+    WHEN (NEW.state = 'finished' AND OLD.state = 'running') EXECUTE FUNCTION replay_was_completed();
+
+-- message.attempt.failing, .exhausted and .recovered; true, so that a query can ask for it.
+CREATE FUNCTION tell_of_attempt(of_type text, of_app uuid, of_endpoint uuid, of_message uuid, attempt_id uuid, status_code int2,
+                                reason int2) RETURNS bool LANGUAGE plpgsql AS $$
+DECLARE
+    e endpoint;
+BEGIN
+    SELECT one.* INTO e FROM endpoint one WHERE one.id = of_endpoint;
+    PERFORM tell_of_endpoint(e, of_type, jsonb_build_object(
+        'msgId', id_text('msg', of_message), 'msgEventId', (SELECT m.event_id FROM message m WHERE m.app_id = of_app AND m.id = of_message),
+        'reason', CASE reason WHEN 1 THEN 'exhausted' WHEN 2 THEN 'endpoint-disabled' WHEN 3 THEN 'gone' WHEN 4 THEN 'expired'
+                              WHEN 5 THEN 'aborted-by-receiver' WHEN 6 THEN 'undeliverable' END,
+        'lastAttempt', jsonb_build_object('id', id_text('atmpt', attempt_id), 'responseStatusCode', status_code,
+                                          'timestamp', time_text(uuid_v7_time(attempt_id)))));
     RETURN true;
 END
 $$;

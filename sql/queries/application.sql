@@ -12,17 +12,17 @@ FROM application WHERE org_id = $1 AND id = $2 AND deleted_at IS NULL
 
 -- name: load_application_for_update
 SELECT id, uid, name, rate_limit, metadata, created_at, updated_at
-FROM application WHERE org_id = $1 AND id = $2 AND deleted_at IS NULL
+FROM application WHERE org_id = $1 AND id = $2 AND deleted_at IS NULL AND NOT operational
 FOR NO KEY UPDATE
 
 -- name: list_applications_ascending
 SELECT id, uid, name, rate_limit, metadata, created_at, updated_at
-FROM application WHERE org_id = $1 AND deleted_at IS NULL AND id > $2
+FROM application WHERE org_id = $1 AND deleted_at IS NULL AND NOT operational AND id > $2
 ORDER BY id LIMIT $3
 
 -- name: list_applications_descending
 SELECT id, uid, name, rate_limit, metadata, created_at, updated_at
-FROM application WHERE org_id = $1 AND deleted_at IS NULL AND id < $2
+FROM application WHERE org_id = $1 AND deleted_at IS NULL AND NOT operational AND id < $2
 ORDER BY id DESC LIMIT $3
 
 -- name: insert_application
@@ -37,7 +37,11 @@ RETURNING id, uid, name, rate_limit, metadata, created_at, updated_at
 
 -- name: delete_application
 UPDATE application SET deleted_at = clock_timestamp(), updated_at = clock_timestamp()
-WHERE org_id = $1 AND id = $2 AND deleted_at IS NULL
+WHERE org_id = $1 AND id = $2 AND deleted_at IS NULL AND NOT operational
+
+-- name: make_operational_application
+INSERT INTO application (org_id, id, uid, name, operational) VALUES ($1, $2, $3, 'Operational webhooks', true)
+ON CONFLICT DO NOTHING
 
 -- name: lock_application
 -- Keeps it from being deleted until the end of the transaction.

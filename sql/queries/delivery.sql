@@ -89,13 +89,14 @@ WITH outcome AS MATERIALIZED (
     DELETE FROM delivery d USING valid o
     WHERE d.app_id = o.app_id AND d.endpoint_id = o.endpoint_id AND d.message_id = o.message_id
       AND d.run_id = o.run_id AND d.attempt = o.attempt AND o.verdict IN (0, 2, 3)
-    RETURNING o.number, o.verdict, o.reason, d.app_id, d.endpoint_id, d.message_id, d.run_id, d.attempt
+    RETURNING o.number, o.verdict, o.reason, d.app_id, d.endpoint_id, d.message_id, d.run_id, d.attempt, d.manual
 ), retried AS (
     UPDATE delivery d SET attempt = d.attempt + 1, due_at = clock_timestamp() + o.delay_ms * interval '1 millisecond'
     FROM valid o
     WHERE d.app_id = o.app_id AND d.endpoint_id = o.endpoint_id AND d.message_id = o.message_id
       AND d.run_id = o.run_id AND d.attempt = o.attempt AND o.verdict = 1
-    RETURNING o.number, (extract(epoch FROM d.due_at - clock_timestamp()) * 1000000)::int8 AS due_in_us
+    RETURNING o.number, (extract(epoch FROM d.due_at - clock_timestamp()) * 1000000)::int8 AS due_in_us,
+              d.app_id, d.endpoint_id, d.message_id, d.run_id, o.attempt
 ), dead AS (
     INSERT INTO dead_letter (app_id, endpoint_id, message_id, org_id, event_type, reason, attempts, run_id, ended_at)
     SELECT b.app_id, b.endpoint_id, b.message_id, e.org_id, coalesce(m.event_type, ''), b.reason, b.attempt, b.run_id,
@@ -110,10 +111,28 @@ WITH outcome AS MATERIALIZED (
     -- A delivery that a replay brought to its end leaves no older dead letter behind.
     DELETE FROM dead_letter l USING ended b
     WHERE l.app_id = b.app_id AND l.endpoint_id = b.endpoint_id AND l.message_id = b.message_id AND b.verdict IN (0, 3)
+), worth_telling AS (
+    -- The fourth failure, the last one, and the success after either, be it in a replay.
+    SELECT 'message.attempt.failing' AS event, app_id, endpoint_id, message_id, run_id, NULL::int2 AS reason FROM retried WHERE attempt = 4
+    UNION ALL
+    SELECT 'message.attempt.exhausted', app_id, endpoint_id, message_id, run_id, reason FROM ended WHERE verdict = 2
+    UNION ALL
+    SELECT 'message.attempt.recovered', b.app_id, b.endpoint_id, b.message_id, b.run_id, NULL FROM ended b
+    WHERE b.verdict = 0
+      AND (b.attempt > 4
+           OR b.manual AND (SELECT NOT a.succeeded FROM attempt a
+                            WHERE a.app_id = b.app_id AND a.message_id = b.message_id AND a.endpoint_id = b.endpoint_id AND a.run_id < b.run_id
+                            ORDER BY a.id DESC LIMIT 1))
+), with_attempt AS (
+    SELECT w.*, array_position($15::int8[], w.run_id) AS at FROM worth_telling w
 )
 SELECT number, 0::int8 FROM ended
 UNION ALL
 SELECT number, greatest(due_in_us, 0) FROM retried
+UNION ALL
+SELECT 0, 0 FROM with_attempt w  -- operational webhooks; no rows
+WHERE w.at IS NOT NULL
+  AND NOT tell_of_attempt(w.event, w.app_id, w.endpoint_id, w.message_id, ($13::uuid[])[w.at], ($19::int2[])[w.at], w.reason)
 
 -- name: end_deliveries_of_endpoint
 -- A disabled endpoint's deliveries become dead letters (reason $5), a deleted one's are cancelled (reason null); not those that
@@ -146,10 +165,11 @@ SELECT count(*)::int8 FROM ended
 UPDATE endpoint SET failing_since = clock_timestamp() WHERE id = ANY ($1::uuid[]) AND failing_since IS NULL AND NOT disabled
 
 -- name: mark_endpoints_recovered
-UPDATE endpoint SET failing_since = NULL WHERE id = ANY ($1::uuid[]) AND failing_since IS NOT NULL
+UPDATE endpoint SET failing_since = NULL, failing = false WHERE id = ANY ($1::uuid[]) AND failing_since IS NOT NULL
 
 -- name: mark_circuits
-UPDATE endpoint e SET circuit_open_until = c.until
+UPDATE endpoint e
+SET circuit_open_until = c.until, failing = e.failing OR (c.until IS NOT NULL AND e.failing_since IS NOT NULL AND NOT e.disabled)
 FROM unnest($1::uuid[], $2::timestamptz[]) AS c (id, until)
 WHERE e.id = c.id
 

@@ -42,7 +42,8 @@ UPDATE endpoint
 SET uid = $3, url = $4, description = $5, event_types = $6, channels = $7, disabled = $8, disabled_reason = $9,
     rate_limit = $10, headers = $11, metadata = $12, http2 = $13, ordered = $14, filter = $15, retry_schedule = $16, timeout_s = $17,
     updated_at = clock_timestamp(),
-    failing_since = CASE WHEN disabled AND NOT $8 THEN NULL ELSE failing_since END
+    failing_since = CASE WHEN disabled AND NOT $8 THEN NULL ELSE failing_since END,
+    failing = failing AND NOT (disabled AND NOT $8)
 WHERE app_id = $1 AND id = $2 AND deleted_at IS NULL
 RETURNING id, uid, url, description, event_types, channels, disabled, disabled_reason, rate_limit, headers, metadata,
           http2, ordered, filter, retry_schedule, timeout_s, created_at, updated_at

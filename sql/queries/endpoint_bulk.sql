@@ -16,7 +16,8 @@ FOR NO KEY UPDATE
 UPDATE endpoint e
 SET event_types = string_to_array(c.event_types, ','), channels = string_to_array(c.channels, ','), disabled = c.disabled,
     disabled_reason = c.disabled_reason, rate_limit = c.rate_limit, updated_at = clock_timestamp(),
-    failing_since = CASE WHEN e.disabled AND NOT c.disabled THEN NULL ELSE e.failing_since END
+    failing_since = CASE WHEN e.disabled AND NOT c.disabled THEN NULL ELSE e.failing_since END,
+    failing = e.failing AND NOT (e.disabled AND NOT c.disabled)
 FROM unnest($2::uuid[], $3::text[], $4::text[], $5::bool[], $6::text[], $7::int4[])
     AS c (id, event_types, channels, disabled, disabled_reason, rate_limit)
 WHERE e.app_id = $1 AND e.id = c.id

@@ -16,5 +16,8 @@ SELECT count(*) FROM endpoint_secret WHERE endpoint_id = $1 AND expires_at IS NO
 UPDATE endpoint_secret SET expires_at = clock_timestamp() + $2 * interval '1 second'
 WHERE endpoint_id = $1 AND expires_at IS NULL
 
+-- name: tell_of_secret_rotation
+SELECT tell_of_endpoint(e, 'endpoint.secret.rotated') FROM endpoint e WHERE e.id = $1
+
 -- name: remove_current_secret
 DELETE FROM endpoint_secret WHERE endpoint_id = $1 AND expires_at IS NULL

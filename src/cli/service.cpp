@@ -19,6 +19,7 @@
 #include "store/embedded_postgres.hpp"
 #include "store/migrations.hpp"
 #include "store/retention.hpp"
+#include "workers/backlog_watch.hpp"
 #include "workers/replay.hpp"
 #include "workers/retention.hpp"
 #include "workers/shard_owner.hpp"
@@ -187,6 +188,9 @@ struct Service::Impl {
         replay_pool = std::make_unique<store::Pool>(control->executor(), connect, 2);
         replay = std::make_unique<workers::ReplayRunner>(*replay_pool);
         keep("replay", control->executor(), [this] { return replay->run(); });
+        backlog_watch = std::make_unique<workers::BacklogWatch>(
+            *replay_pool, shard_map, static_cast<std::int64_t>(settings.backlog_threshold));
+        keep("backlog watch", control->executor(), [this] { return backlog_watch->run(); });
     }
 
     void start_ingest() {
@@ -347,6 +351,7 @@ struct Service::Impl {
     std::unique_ptr<Task> owner_task;
     std::unique_ptr<store::Pool> replay_pool;
     std::unique_ptr<workers::ReplayRunner> replay;
+    std::unique_ptr<workers::BacklogWatch> backlog_watch;
     std::vector<std::unique_ptr<Task>> background;
     std::unique_ptr<Loop> ingest_loop;
     std::unique_ptr<HandOver> hand_over;

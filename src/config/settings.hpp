@@ -35,6 +35,7 @@ struct Settings {
     std::chrono::milliseconds retention{0};
     std::chrono::milliseconds max_delivery_age{0};
     std::chrono::milliseconds disable_endpoint_after{0};  // 0: never
+    std::size_t backlog_threshold = 0;                    // deliveries
     std::chrono::milliseconds idempotency_ttl{0};
     std::chrono::milliseconds shutdown_grace{0};
     std::size_t http_threads = 0;    // 1 or more

@@ -45,6 +45,10 @@ constexpr std::array table{
             "How long an Idempotency-Key or eventId is remembered.", ""},
     Setting{"disable_endpoint_after", &Settings::disable_endpoint_after, "5d", "1s", "3650d", "never",
             "An endpoint with nothing but failures for this long is disabled.", ""},
+    Setting{
+        "backlog_threshold", &Settings::backlog_threshold, "10000", "10", "1000000", "",
+        "So many due deliveries waiting for one endpoint cause the operational webhook backlog.threshold.",
+        ""},
     Setting{"endpoint_concurrency", &Settings::endpoint_concurrency, "64", "1", "10000", "",
             "Requests under way to one endpoint at most.", ""},
     Setting{"worker_concurrency", &Settings::worker_concurrency, "1024", "1", "20000", "",

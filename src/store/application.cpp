@@ -1,5 +1,7 @@
 #include "store/application.hpp"
 
+#include <stdexcept>
+
 #include "store/queries.hpp"
 
 namespace posthorn::store {
@@ -38,6 +40,16 @@ awaitable<std::optional<ApplicationId>> find_application(Pool& pool, Organizatio
 awaitable<std::optional<ApplicationId>> find_application_by_uid(Pool& pool, OrganizationId organization,
                                                                 std::string uid) {
     co_return read_id(co_await pool.exec(sql::find_application_by_uid, Params::of(organization, uid)));
+}
+
+awaitable<ApplicationId> find_operational_application(Pool& pool, OrganizationId organization,
+                                                      SystemTime now) {
+    const std::string uid(operational_uid);
+    if (const auto found = co_await find_application_by_uid(pool, organization, uid)) co_return *found;
+    co_await pool.exec(sql::make_operational_application,
+                       Params::of(organization, ApplicationId::make(now), uid));
+    if (const auto found = co_await find_application_by_uid(pool, organization, uid)) co_return *found;
+    throw std::logic_error("the operational application is neither there nor can it be made");
 }
 
 awaitable<std::optional<Application>> load_application(Pool& pool, OrganizationId organization,

@@ -25,6 +25,11 @@ boost::asio::awaitable<std::optional<ApplicationId>> find_application(Pool& pool
 boost::asio::awaitable<std::optional<ApplicationId>> find_application_by_uid(Pool& pool,
                                                                              OrganizationId organization,
                                                                              std::string uid);
+// The application that holds the endpoints of the organization's operational webhooks: made where there is
+// none yet. In no list; neither changed nor deleted.
+inline constexpr std::string_view operational_uid = "operational-webhooks";
+boost::asio::awaitable<ApplicationId> find_operational_application(Pool& pool, OrganizationId organization,
+                                                                   SystemTime now);
 boost::asio::awaitable<std::optional<Application>> load_application(Pool& pool, OrganizationId organization,
                                                                     ApplicationId id);
 boost::asio::awaitable<std::vector<Application>> list_applications(Pool& pool, OrganizationId organization,

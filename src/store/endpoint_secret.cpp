@@ -35,6 +35,10 @@ awaitable<std::int64_t> count_old_secrets(Connection& connection, EndpointId end
     co_return rows.get<std::int64_t>(0, 0);
 }
 
+awaitable<void> tell_of_secret_rotation(Connection& connection, EndpointId endpoint) {
+    co_await connection.exec(sql::tell_of_secret_rotation, Params::of(endpoint));
+}
+
 awaitable<void> retire_current_secret(Connection& connection, EndpointId endpoint,
                                       std::chrono::seconds grace_period) {
     if (grace_period > std::chrono::seconds::zero())

@@ -18,6 +18,8 @@ boost::asio::awaitable<void> insert_endpoint_secret(Connection& connection, Endp
                                                     EndpointSecretId id, std::string sealed);
 boost::asio::awaitable<void> remove_expired_secrets(Connection& connection, EndpointId endpoint);
 boost::asio::awaitable<std::int64_t> count_old_secrets(Connection& connection, EndpointId endpoint);
+// The operational webhook endpoint.secret.rotated.
+boost::asio::awaitable<void> tell_of_secret_rotation(Connection& connection, EndpointId endpoint);
 // The current one goes on signing for the grace period; with none it is removed at once.
 boost::asio::awaitable<void> retire_current_secret(Connection& connection, EndpointId endpoint,
                                                    std::chrono::seconds grace_period);

@@ -64,8 +64,14 @@ std::string snapshot(ApiFixture& api) {
         all += api.sql(
             fmt::format("SELECT md5(string_agg(t::text, '|' ORDER BY t::text)) FROM {} t WHERE org_id = {}",
                         table, quoted_id(api.organization())));
-    for (const auto* table : {"message", "attempt", "delivery", "endpoint_secret", "endpoint_change"})
-        all += api.sql(fmt::format("SELECT md5(string_agg(t::text, '|' ORDER BY t::text)) FROM {} t", table));
+    for (const auto* table : {"message", "attempt", "delivery", "endpoint_secret", "endpoint_change"}) {
+        const bool by_endpoint = std::string_view(table).starts_with("endpoint_");
+        all +=
+            api.sql(fmt::format("SELECT md5(string_agg(t::text, '|' ORDER BY t::text)) FROM {} t "
+                                "WHERE {}_id IN (SELECT o.id FROM {} o WHERE o.org_id = {})",
+                                table, by_endpoint ? "endpoint" : "app",
+                                by_endpoint ? "endpoint" : "application", quoted_id(api.organization())));
+    }
     return all;
 }
 

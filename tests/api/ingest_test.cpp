@@ -65,11 +65,7 @@ struct IngestFixture : test::ApiFixture {
         if (key) made.fields.add("idempotency-key", *key);
         return made;
     }
-    http::Response send(http::Request made) {
-        return run([](http::Router& to, http::Request by) -> asio::awaitable<http::Response> {
-            co_return co_await to.dispatch(by);
-        }(router(), std::move(made)));
-    }
+    http::Response send(http::Request made) { return dispatch(std::move(made)); }
     http::Response send(const std::string& body, std::optional<std::string> key = std::nullopt,
                         const std::string& query = "") {
         return send(request(body, std::move(key), query));

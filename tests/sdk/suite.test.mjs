@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import {
-  all, application, call, endpoint, eventually, failure, isId, send, Subscriber, Svix, svix, url, wasCalled,
+  all, application, call, endpoint, eventually, failure, isId, send, Subscriber, Svix, svix, url, wasCalled, Webhook,
 } from "./client.mjs";
 
 const unique = () => `u-${process.hrtime.bigint()}`;
@@ -368,6 +368,31 @@ describe("messages and attempts", () => {
     const attempts = (await svix.messageAttempt.listByEndpoint(own.id, target.id)).data.map((one) => one.id);
     await checkPages(`/api/v1/app/${own.id}/attempt/endpoint/${target.id}`, attempts);
     await subscriber.stop();
+  });
+});
+
+describe("operational webhooks", () => {
+  test("endpoints: create, list, get, update, headers, secret, delete; and what they are told", async () => {
+    const desk = await Subscriber.start();
+    const endpoints = svix.operationalWebhook.endpoint;
+    const made = await endpoints.create({ url: desk.url, filterTypes: ["endpoint.created"], uid: unique() });
+    assert.ok(isId(made.id));
+    assert.ok((await all((iterator) => endpoints.list({ iterator }))).some((one) => one.id === made.id));
+    assert.equal((await endpoints.get(made.uid)).url, desk.url);
+    const { description } = await endpoints.update(made.id, { url: desk.url, filterTypes: ["endpoint.created"], description: "desk" });
+    assert.equal(description, "desk");
+    await endpoints.updateHeaders(made.id, { headers: { "X-Desk": "1" } });
+    assert.deepEqual((await endpoints.getHeaders(made.id)).headers, { "X-Desk": "1" });
+    await endpoints.rotateSecret(made.id, {});
+    const { key } = await endpoints.getSecret(made.id);
+    const own = await application({ uid: unique() });
+    const target = await endpoint(own, desk);
+    const got = await eventually(() => desk.received.find((one) => JSON.parse(one.body).data?.endpointId === target.id));
+    const { type, data } = new Webhook(key).verify(got.body, got.headers);
+    assert.deepEqual([type, data.appId, data.appUid, got.headers["x-desk"]], ["endpoint.created", own.id, own.uid, "1"]);
+    await endpoints.delete(made.id);
+    assert.equal((await failure(endpoints.get(made.id))).code, 404);
+    await desk.stop();
   });
 });
 

@@ -6,6 +6,7 @@
 #include "domain/access_token.hpp"
 #include "http/target.hpp"
 #include "store/migrations.hpp"
+#include "support/api_contract.hpp"
 
 namespace posthorn::test {
 
@@ -79,8 +80,13 @@ http::Request ApiFixture::request(http::Method method, const std::string& target
 
 http::Response ApiFixture::call(http::Method method, const std::string& target, const std::string& body,
                                 std::optional<std::string> token) {
-    auto made = request(method, target, body, std::move(token));
-    return run(router_.dispatch(made));
+    return dispatch(request(method, target, body, std::move(token)));
+}
+
+http::Response ApiFixture::dispatch(http::Request made) {
+    auto response = run(router_.dispatch(made));
+    check_contract(to_string(made.method), made.path, response.status, response.body);
+    return response;
 }
 
 std::vector<http::Response> ApiFixture::call_together(std::vector<http::Request> requests) {
@@ -98,6 +104,9 @@ std::vector<http::Response> ApiFixture::call_together(std::vector<http::Request>
         boost::system::error_code cancelled;
         co_await timer.async_wait(asio::redirect_error(asio::use_awaitable, cancelled));
     }(all_done));
+    for (std::size_t i = 0; i < requests.size(); ++i)
+        check_contract(to_string(requests[i].method), requests[i].path, responses[i].status,
+                       responses[i].body);
     return responses;
 }
 

@@ -11,7 +11,8 @@
 
 namespace posthorn::test {
 
-// The admin API on a real database of its own, without sockets: a call goes straight to the router. The clock
+// The admin API on a real database of its own, without sockets: a call goes straight to the router, and its
+// answer is held to the OpenAPI document. The clock
 // starts at the real time and moves by hand. Endpoint URLs may point to 127.0.0.0/8; other private addresses
 // are refused.
 class ApiFixture {
@@ -25,6 +26,7 @@ public:
                         std::optional<std::string> token = std::nullopt);
     http::Request request(http::Method method, const std::string& target, const std::string& body = {},
                           std::optional<std::string> token = std::nullopt) const;
+    http::Response dispatch(http::Request made);
     // Several calls under way at the same time.
     std::vector<http::Response> call_together(std::vector<http::Request> requests);
     // Expects this status (throws std::runtime_error with the answer otherwise) and gives the body as JSON

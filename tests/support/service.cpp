@@ -5,6 +5,7 @@
 
 #include "base/clock.hpp"
 #include "domain/access_token.hpp"
+#include "support/api_contract.hpp"
 #include "support/places.hpp"
 
 namespace posthorn::test {
@@ -64,6 +65,7 @@ Service::Answer Service::api(std::string_view method, const std::string& path, s
                              std::optional<std::string> token, const egress::ApiClient::Fields& fields) {
     client_->set_token(Secret(token.value_or(token_)));
     auto answer = client_->call(method, path, body, fields);
+    check_contract(method, path, answer.status, answer.body);
     return {answer.status, answer.body.empty() ? json::value() : json::parse(answer.body),
             std::move(answer.fields)};
 }
