@@ -2,6 +2,7 @@
 #include <chrono>
 #include <memory>
 
+#include "admin-api/access_token_cache.hpp"
 #include "admin-api/api_key_cache.hpp"
 #include "base/clock.hpp"
 #include "base/secret.hpp"
@@ -20,7 +21,8 @@ struct Context {
     const domain::SecretBox& secret_box;  // seals endpoint secrets and headers
     egress::HostChecker& host_checker;    // of this loop
     std::chrono::milliseconds request_timeout;
-    ApiKeyCache api_keys = {};  // of this loop
+    ApiKeyCache api_keys = {};            // of this loop
+    AccessTokenCache access_tokens = {};  // likewise
 };
 
 // Adds every route of the admin API.

@@ -48,48 +48,30 @@ std::optional<std::string_view> text_of(const json::object& object, std::string_
     return std::string_view(text->data(), text->size());
 }
 
-// A NumericDate (RFC 7519, 2): seconds since 1970, perhaps with a fraction.
-struct NumericDate {
-    bool valid = true;
-    std::optional<double> seconds;
-};
-NumericDate date_of(const json::object& claims, std::string_view name) {
+// A NumericDate (RFC 7519, 2): seconds since 1970, perhaps with a fraction. False: it is no number.
+bool read_date(const json::object& claims, std::string_view name, std::optional<double>& seconds) {
     const auto* value = claims.if_contains(json::string_view(name.data(), name.size()));
-    if (!value) return {};
-    if (!value->is_number()) return {false, std::nullopt};
-    return {true, value->to_number<double>()};
-}
-
-// Why the token is not valid now; empty if it is.
-std::string check_times(const json::object& claims, SystemTime now) {
-    const auto expires = date_of(claims, "exp"), begins = date_of(claims, "nbf"),
-               issued = date_of(claims, "iat");
-    if (!expires.valid || !begins.valid || !issued.valid) return "exp, nbf and iat must be numbers";
-    const double seconds = std::chrono::duration<double>(now.time_since_epoch()).count();
-    const auto leeway = static_cast<double>(access_token_leeway.count());
-    if (expires.seconds && seconds >= *expires.seconds + leeway) return "the token has expired";
-    if (begins.seconds && seconds < *begins.seconds - leeway) return "the token is not valid yet (nbf)";
-    if (issued.seconds && seconds < *issued.seconds - leeway)
-        return "the token was issued in the future (iat)";
-    return {};
+    if (!value) return true;
+    if (!value->is_number()) return false;
+    seconds = value->to_number<double>();
+    return true;
 }
 
 std::variant<AccessToken, TokenError> read_subject(const json::object& claims) {
     const auto subject = text_of(claims, "sub");
     if (!subject) return TokenError{"the token has no sub"};
     if (const auto organization = parse_organization(*subject))
-        return AccessToken{*organization, std::nullopt};
+        return AccessToken{.organization = *organization, .application = std::nullopt};
     const auto application = ApplicationId::parse(*subject);
     if (!application) return TokenError{"sub must be an organization (org_...) or an application (app_...)"};
     const auto owner = text_of(claims, "org");
     const auto organization = owner ? parse_organization(*owner) : std::nullopt;
     if (!organization) return TokenError{"an application's token must name its organization in org"};
-    return AccessToken{*organization, application};
+    return AccessToken{.organization = *organization, .application = application};
 }
 }  // namespace
 
-std::variant<AccessToken, TokenError> verify_access_token(const Secret& secret, std::string_view token,
-                                                          SystemTime now) {
+std::variant<AccessToken, TokenError> read_access_token(const Secret& secret, std::string_view token) {
     if (token.size() > longest_access_token_bytes) return TokenError{"the token is too long"};
     const auto parts = split(token);
     const auto signature = parts ? base64url_decode(parts->signature) : std::nullopt;
@@ -103,8 +85,31 @@ std::variant<AccessToken, TokenError> verify_access_token(const Secret& secret, 
     if (header->contains("crit")) return TokenError{"the token asks for extensions (crit)"};
     const auto claims = decode_object(parts->claims);
     if (!claims) return TokenError{"the token's claims are not a JSON object"};
-    if (auto reason = check_times(*claims, now); !reason.empty()) return TokenError{std::move(reason)};
-    return read_subject(*claims);
+    auto read = read_subject(*claims);
+    if (auto* found = std::get_if<AccessToken>(&read);
+        found != nullptr &&
+        (!read_date(*claims, "exp", found->expires_s) || !read_date(*claims, "nbf", found->begins_s) ||
+         !read_date(*claims, "iat", found->issued_s)))
+        return TokenError{"exp, nbf and iat must be numbers"};
+    return read;
+}
+
+std::string check_times(const AccessToken& token, SystemTime now) {
+    const double seconds = std::chrono::duration<double>(now.time_since_epoch()).count();
+    const auto leeway = static_cast<double>(access_token_leeway.count());
+    if (token.expires_s && seconds >= *token.expires_s + leeway) return "the token has expired";
+    if (token.begins_s && seconds < *token.begins_s - leeway) return "the token is not valid yet (nbf)";
+    if (token.issued_s && seconds < *token.issued_s - leeway)
+        return "the token was issued in the future (iat)";
+    return {};
+}
+
+std::variant<AccessToken, TokenError> verify_access_token(const Secret& secret, std::string_view token,
+                                                          SystemTime now) {
+    auto read = read_access_token(secret, token);
+    if (const auto* found = std::get_if<AccessToken>(&read))
+        if (auto reason = check_times(*found, now); !reason.empty()) return TokenError{std::move(reason)};
+    return read;
 }
 
 std::string make_access_token(const Secret& secret, OrganizationId organization,

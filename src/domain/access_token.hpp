@@ -16,6 +16,7 @@ namespace posthorn::domain {
 struct AccessToken {
     OrganizationId organization;
     std::optional<ApplicationId> application;
+    std::optional<double> expires_s = {}, begins_s = {}, issued_s = {};  // since 1970 (RFC 7519, 2)
 };
 struct TokenError {
     std::string reason;
@@ -24,7 +25,11 @@ struct TokenError {
 inline constexpr std::size_t longest_access_token_bytes = 4096;
 inline constexpr std::chrono::seconds access_token_leeway{60};  // clocks differ
 
-// Any `iss`, `aud` and `jti` are accepted; `exp`, `nbf` and `iat` are honoured where they are.
+// Whose token it is, by its signature, whatever the time.
+std::variant<AccessToken, TokenError> read_access_token(const Secret& secret, std::string_view token);
+// Why it is not valid now; empty if it is.
+std::string check_times(const AccessToken& token, SystemTime now);
+// Both. Any `iss`, `aud` and `jti` are accepted; `exp`, `nbf` and `iat` are honoured where they are.
 std::variant<AccessToken, TokenError> verify_access_token(const Secret& secret, std::string_view token,
                                                           SystemTime now);
 

@@ -71,6 +71,17 @@ TEST_CASE("an application's token reaches that application and nothing else") {
     CHECK(status(Method::get, "/api/v1/app/" + own) == 404);
 }
 
+TEST_CASE("a token that was accepted is refused when it has expired") {
+    ApiFixture api;
+    const auto token = domain::make_access_token(api.jwt_secret, api.organization(), std::nullopt,
+                                                 api.clock.system_now(), std::chrono::hours(1));
+    const auto status = [&] { return api.call(Method::get, "/api/v1/app", {}, token).status; };
+    CHECK(status() == 200);
+    CHECK(status() == 200);
+    api.clock.advance(std::chrono::hours(2));
+    CHECK(status() == 401);
+}
+
 TEST_CASE("an API key is shown once and only its hash is kept") {
     ApiFixture api;
     const auto made =
