@@ -8,6 +8,7 @@ namespace {
 constexpr int starts_a_visit = 8;           // then the next endpoint has its turn
 constexpr std::size_t starts_a_take = 256;  // then the loop looks after other things
 constexpr std::chrono::minutes idle_lane_kept{5};
+constexpr int longest_hand_off_window = 1'024;
 }  // namespace
 
 bool FetchWork::empty() const {
@@ -123,7 +124,7 @@ std::vector<std::pair<int, EndpointId>> Dispatcher::hand_off(std::uint64_t batch
         Lane& to = lane(endpoint, *shard);
         if (handed.from_table || to.ordered()) {
             want_probe(to);
-        } else if (to.more_in_table || to.probing || std::ssize(to.ready) >= to.window() ||
+        } else if (to.more_in_table || to.probing || std::ssize(to.ready) >= hand_off_window(to) ||
                    (to.config && !to.open())) {
             // While a probe is under way its snapshot decides; what it can't have seen is probed for again.
             if (to.probing)
@@ -137,6 +138,11 @@ std::vector<std::pair<int, EndpointId>> Dispatcher::hand_off(std::uint64_t batch
     }
     close_announcement(batch);
     return foreign;
+}
+
+int Dispatcher::hand_off_window(const Lane& lane) const {
+    const bool healthy = lane.breaker.state() == domain::CircuitBreaker::State::closed;
+    return healthy && waiting_ < options_.waiting_deliveries ? longest_hand_off_window : lane.window();
 }
 
 void Dispatcher::abandon(std::uint64_t batch, bool unknown) {
@@ -225,6 +231,7 @@ bool Dispatcher::start_next(Lane& lane, SteadyTime now, SystemTime wall) {
     }
     Delivery delivery = std::move(lane.ready.front());
     lane.ready.pop_front();
+    --waiting_;
     if (delivery.payload) payload_bytes_ -= delivery.payload->size();
     if (delivery.payload && expired(delivery, wall)) {
         lane.rate.give_back();
@@ -357,6 +364,7 @@ void Dispatcher::return_to_ready(Lane& lane, Delivery delivery) {
             payload_bytes_ += delivery.payload->size();
     }
     lane.ready.push_front(std::move(delivery));
+    ++waiting_;
 }
 
 void Dispatcher::drop_ready(Lane& lane) {
@@ -364,6 +372,7 @@ void Dispatcher::drop_ready(Lane& lane) {
         if (delivery.payload) payload_bytes_ -= delivery.payload->size();
         lane.held.erase(delivery.run_id);
     }
+    waiting_ -= lane.ready.size();
     lane.ready.clear();
 }
 

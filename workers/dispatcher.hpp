@@ -27,6 +27,9 @@ struct DispatcherOptions {
     std::chrono::milliseconds oldest_delivery{0};  // older messages are dead letters (expired); 0: no limit
     std::size_t payload_bytes =
         64 * 1024 * 1024;  // held for deliveries that wait; beyond, payloads are read again
+    // While fewer wait in all, an endpoint may be handed more than its window: what is not taken by hand has
+    // to be read from the table.
+    std::size_t waiting_deliveries = 50'000;
 };
 
 // What is to be read from, or done in, the database. Each part is answered by one call back: its result, or
@@ -102,6 +105,7 @@ public:
                 const std::vector<std::shared_ptr<const EndpointConfig>>& configs);
     // As asked, payload and extras filled in; a null payload: there is none.
     void payloads_loaded(std::vector<Delivery> deliveries, SystemTime wall);
+    void load_payloads_later(std::vector<Delivery> deliveries);  // they were too much for one answer
     void deliveries_ended(EndpointId endpoint, bool all);
     void fetch_failed(const FetchWork& work);
     // A configuration read after a change was announced.
@@ -135,6 +139,7 @@ private:
     Lane* find(EndpointId endpoint);
     const Shard* shard_of(int shard) const;
     bool may_start(const Lane& lane) const;
+    int hand_off_window(const Lane& lane) const;
     void enqueue(Lane& lane);
     void want_probe(Lane& lane);
     void arm(Lane& lane, SteadyTime now);
@@ -175,6 +180,7 @@ private:
     EndpointMarks marks_;
     int in_flight_ = 0;
     std::size_t payload_bytes_ = 0;  // of the deliveries in ready
+    std::size_t waiting_ = 0;        // deliveries in ready
 };
 
 }  // namespace posthorn::workers

@@ -6,7 +6,7 @@ namespace posthorn::workers {
 namespace {
 constexpr std::size_t endpoints_a_probe = 64;
 constexpr std::size_t endpoints_a_load = 256;
-constexpr std::size_t payloads_a_load = 64;
+constexpr std::size_t payloads_a_load = 512;
 // A row may become visible this much later than its due time says: longer than any ingest statement may run.
 constexpr std::chrono::seconds watermark_slack{60};
 }  // namespace
@@ -77,9 +77,7 @@ void Dispatcher::fetch_failed(const FetchWork& work) {
     for (const auto endpoint : work.ordered_probes) probe_again(endpoint);
     for (const auto endpoint : work.endpoints_to_load)
         if (Lane* lane = find(endpoint); lane != nullptr && lane->loading) load_queue_.push_back(endpoint);
-    for (const auto& delivery : work.payloads_to_load) {
-        payload_queue_.push_back(delivery);
-    }
+    load_payloads_later(work.payloads_to_load);
     for (const auto& ending : work.endings) deliveries_ended(ending.endpoint, false);
 }
 
@@ -201,6 +199,11 @@ void Dispatcher::payloads_loaded(std::vector<Delivery> deliveries, SystemTime wa
                 *at, std::move(delivery),
                 too_old ? domain::DeadLetterReason::expired : domain::DeadLetterReason::undeliverable);
     }
+}
+
+void Dispatcher::load_payloads_later(std::vector<Delivery> deliveries) {
+    payload_queue_.insert(payload_queue_.begin(), std::make_move_iterator(deliveries.begin()),
+                          std::make_move_iterator(deliveries.end()));
 }
 
 void Dispatcher::deliveries_ended(EndpointId endpoint, bool all) {

@@ -13,6 +13,7 @@ constexpr std::size_t outcomes_that_pause_starting = 8'192;
 constexpr std::chrono::milliseconds look_at_lease_again{50};
 constexpr std::chrono::milliseconds reconnect_pause{200};
 constexpr int rows_ended_a_statement = 500;
+constexpr std::int64_t payload_bytes_a_load = 4 * 1024 * 1024;
 
 std::shared_ptr<const EndpointConfig> open_config(const store::EndpointRow& row,
                                                   const domain::SecretBox& box) {
@@ -278,19 +279,24 @@ awaitable<void> WorkerLoop::load_missing_payloads(store::Connection& connection,
                                                   std::vector<Delivery>& wanted) {
     std::vector<ApplicationId> applications;
     std::vector<MessageId> messages;
+    std::unordered_map<MessageId, store::PayloadRow> rows;
     for (const auto& delivery : wanted) {
+        if (!rows.try_emplace(delivery.message).second) continue;  // for several endpoints: read once
         applications.push_back(delivery.application);
         messages.push_back(delivery.message);
     }
-    std::unordered_map<MessageId, store::PayloadRow> rows;
-    for (auto& row : co_await store::load_payloads(connection, std::move(applications), std::move(messages)))
-        rows.emplace(row.message, std::move(row));
-    for (auto& delivery : wanted) {
+    for (auto& row : co_await store::load_payloads(connection, std::move(applications), std::move(messages),
+                                                   payload_bytes_a_load))
+        rows[row.message] = std::move(row);
+    std::vector<Delivery> loaded, later;
+    for (auto& delivery : std::exchange(wanted, {})) {
         const auto& row = rows[delivery.message];
         delivery.payload = row.payload;
         delivery.extras = row.extras;
+        (row.later ? later : loaded).push_back(std::move(delivery));
     }
-    dispatcher_.payloads_loaded(std::exchange(wanted, {}), clock_.system_now());
+    dispatcher_.load_payloads_later(std::move(later));
+    dispatcher_.payloads_loaded(std::move(loaded), clock_.system_now());
     poke();
 }
 

@@ -45,9 +45,12 @@ CROSS JOIN LATERAL (
 ) d
 
 -- name: load_payloads
-SELECT m.id, m.payload, m.headers, m.raw, m.deliver_at
-FROM unnest($1::uuid[], $2::uuid[]) AS wanted (app_id, id)
-JOIN message m ON m.app_id = wanted.app_id AND m.id = wanted.id
+-- In the order asked, until $3 bytes are reached; of the rest it is only said that there is more (last column).
+SELECT p.id, CASE WHEN p.before < $3 THEN p.payload END, p.headers, p.raw, p.deliver_at, p.before >= $3
+FROM (SELECT m.id, m.payload, m.headers, m.raw, m.deliver_at,
+             coalesce(sum(octet_length(m.payload)) OVER (ORDER BY wanted.number ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS before
+      FROM unnest($1::uuid[], $2::uuid[]) WITH ORDINALITY AS wanted (app_id, id, number)
+      JOIN message m ON m.app_id = wanted.app_id AND m.id = wanted.id) p
 
 -- name: load_endpoints
 SELECT e.id, e.app_id, e.shard, e.version, e.url, e.disabled,

@@ -64,8 +64,9 @@ awaitable<std::vector<DeliveryRow>> probe_ordered_endpoints(Connection& connecti
 
 awaitable<std::vector<PayloadRow>> load_payloads(Connection& connection,
                                                  std::vector<ApplicationId> applications,
-                                                 std::vector<MessageId> messages) {
-    const auto rows = co_await connection.exec(sql::load_payloads, Params::of(applications, messages));
+                                                 std::vector<MessageId> messages, std::int64_t limit_bytes) {
+    const auto rows =
+        co_await connection.exec(sql::load_payloads, Params::of(applications, messages, limit_bytes));
     std::vector<PayloadRow> list;
     for (int row = 0; row < rows.size(); ++row) {
         auto payload = rows.get<std::optional<std::string>>(row, 1);
@@ -74,7 +75,8 @@ awaitable<std::vector<PayloadRow>> load_payloads(Connection& connection,
              payload ? std::make_shared<const std::string>(*std::move(payload)) : nullptr,
              domain::make_extras({.headers = headers_from_json(rows.get<std::optional<std::string>>(row, 2)),
                                   .raw = rows.get<bool>(row, 3),
-                                  .deliver_at = rows.get<std::optional<SystemTime>>(row, 4)})});
+                                  .deliver_at = rows.get<std::optional<SystemTime>>(row, 4)}),
+             rows.get<bool>(row, 5)});
     }
     co_return list;
 }

@@ -112,10 +112,13 @@ struct PayloadRow {
     MessageId message;
     std::shared_ptr<const std::string> payload;           // null: expunged
     std::shared_ptr<const domain::MessageExtras> extras;  // null: none
+    bool later = false;  // the payloads before it reached the limit: ask again
 };
+// In the order asked, each message once; no row for one that is not there.
 boost::asio::awaitable<std::vector<PayloadRow>> load_payloads(Connection& connection,
                                                               std::vector<ApplicationId> applications,
-                                                              std::vector<MessageId> messages);
+                                                              std::vector<MessageId> messages,
+                                                              std::int64_t limit_bytes);
 boost::asio::awaitable<std::vector<EndpointRow>> load_endpoints(Connection& connection,
                                                                 std::vector<EndpointId> endpoints);
 

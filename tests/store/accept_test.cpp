@@ -176,7 +176,7 @@ TEST_CASE("tags, headers, a raw payload and the time of delivery are stored, and
     CHECK(f.sql("SELECT count(*) FROM message m JOIN delivery d ON d.message_id = m.id AND d.due_at = "
                 "m.deliver_at") == "1");
     const auto rows =
-        f.run(store::load_payloads(*f.connection, {f.application, f.application}, {later.id, now.id}));
+        f.run(store::load_payloads(*f.connection, {f.application, f.application}, {later.id, now.id}, 1'000));
     REQUIRE(rows.size() == 2);
     for (const auto& row : rows) {
         if (row.message == later.id)

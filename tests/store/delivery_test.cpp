@@ -148,6 +148,26 @@ TEST_CASE("a response of any bytes is stored as it came") {
     CHECK(f.sql("SELECT encode(response, 'hex') FROM attempt") == "00fffe");
 }
 
+TEST_CASE("payloads are read in the order asked, up to a limit, and the rest is named") {
+    DeliveryFixture f;
+    std::vector<MessageId> messages;
+    for (const auto* payload : {"[1]", "[1,2]", "[]", "[3]"})
+        messages.push_back(f.make_message(f.application, payload));
+    const auto read = [&](std::vector<MessageId> asked, std::int64_t limit_bytes) {
+        std::string text;
+        const std::vector<ApplicationId> applications(asked.size(), f.application);
+        for (const auto& row : f.run(store::load_payloads(*f.connection, applications, asked, limit_bytes)))
+            text += row.later ? "later " : (row.payload ? *row.payload : "none") + " ";
+        return text;
+    };
+    CHECK(read({messages[3], messages[0], messages[1], messages[2]}, 1'000) == "[3] [1] [1,2] [] ");
+    CHECK(read(messages, 4) == "[1] [1,2] later later ");
+    CHECK(read(messages, 1) == "[1] later later later ");
+    f.sql("UPDATE message SET payload = NULL");
+    CHECK(read(messages, 1) == "none none none none ");
+    CHECK(read({MessageId::make(RealClock().system_now())}, 1).empty());
+}
+
 TEST_CASE("probing gives each endpoint its first rows in order, due or not, and no more than asked") {
     DeliveryFixture f;
     const auto other = f.make_endpoint(f.application, 7);

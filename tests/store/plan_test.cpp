@@ -49,7 +49,7 @@ TEST_CASE("the workers' statements never scan a whole table") {
     check(store::sql::list_backlogged_endpoints, "'{1,2,3}'");
     check(store::sql::probe_endpoints, "'{1}', " + id + ", '{64}', '{-infinity}'");
     check(store::sql::probe_ordered_endpoints, "'{1}', " + id);
-    check(store::sql::load_payloads, id + ", " + id);
+    check(store::sql::load_payloads, id + ", " + id + ", 1000");
     check(store::sql::end_deliveries_of_endpoint,
           "1::int2, 1::int8, '00000000-0000-0000-0000-000000000000', '00000000-0000-0000-0000-000000000000', "
           "2::int2, " +

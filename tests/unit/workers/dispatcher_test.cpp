@@ -102,6 +102,12 @@ struct Bench {
     std::uint64_t last_batch = 0;
 };
 
+workers::DispatcherOptions waiting_at_most(std::size_t deliveries) {
+    workers::DispatcherOptions options;
+    options.waiting_deliveries = deliveries;
+    return options;
+}
+
 }  // namespace
 
 TEST_CASE("a handed delivery starts as soon as its endpoint is known") {
@@ -215,7 +221,7 @@ TEST_CASE("a wake-up during a fetch causes another") {
 TEST_CASE(
     "an endpoint's memory is bounded: what does not fit is refused and fetched when half the window is "
     "free") {
-    Bench bench;
+    Bench bench(waiting_at_most(0));
     bench.hand_off({bench.handed(endpoint(1))});
     bench.load(endpoint(1));
     auto running = bench.starts();
@@ -232,6 +238,59 @@ TEST_CASE(
         refills += static_cast<int>(bench.fetch_work().probes.size());
     }
     CHECK(refills == 1);
+}
+
+TEST_CASE("while little waits in all, a healthy endpoint is handed more than its window") {
+    Bench bench(waiting_at_most(100));
+    bench.hand_off({bench.handed(endpoint(1)), bench.handed(endpoint(2))});
+    bench.load(endpoint(1));
+    bench.load(endpoint(2));
+    for (const auto& start : bench.starts()) bench.commit(bench.end(start, Kind::delivered));
+    const auto flood = [&](EndpointId to, int count) {
+        std::vector<HandedDelivery> list;
+        for (int i = 0; i < count; ++i) list.push_back(bench.handed(to));
+        bench.hand_off(std::move(list));
+    };
+    const auto delivered = [&] {
+        int count = 0;
+        for (auto running = bench.starts(); !running.empty(); running = bench.starts()) {
+            count += static_cast<int>(running.size());
+            for (const auto& start : running) bench.commit(bench.end(start, Kind::delivered));
+        }
+        return count;
+    };
+    SECTION("all of it is delivered without a look into the table") {
+        flood(endpoint(1), 90);
+        CHECK(delivered() == 90);
+        CHECK(bench.fetch_work().probes.empty());
+        flood(endpoint(2), 90);  // what was delivered makes room
+        CHECK(delivered() == 90);
+        CHECK(bench.fetch_work().probes.empty());
+    }
+    SECTION("beyond the bound of all, each is held to its window again") {
+        flood(endpoint(1), 100);
+        flood(endpoint(2), 50);
+        CHECK(delivered() < 150);
+        CHECK(bench.fetch_work().probes.size() == 1);
+    }
+}
+
+TEST_CASE("payloads that were too much for one answer are asked for again, and start once") {
+    Bench bench;
+    bench.dispatcher.wake(shard.shard, endpoint(1));
+    bench.load(endpoint(1));
+    bench.answer_probe(bench.fetch_work(), {bench.row(endpoint(1)), bench.row(endpoint(1))});
+    bench.starts();
+    auto wanted = bench.fetch_work().payloads_to_load;
+    REQUIRE(wanted.size() == 2);
+    bench.dispatcher.load_payloads_later({wanted[1]});
+    wanted.pop_back();
+    wanted[0].payload = std::make_shared<const std::string>("{}");
+    bench.dispatcher.payloads_loaded(wanted, bench.clock.system_now());
+    CHECK(bench.starts().size() == 1);
+    bench.answer_payloads();
+    CHECK(bench.starts().size() == 1);
+    CHECK(bench.dispatcher.in_flight() == 2);
 }
 
 TEST_CASE("a failed attempt is retried at its time, by the schedule, and not before") {
