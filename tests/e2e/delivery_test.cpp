@@ -33,7 +33,7 @@ Subscription subscribe(Service& to, const Receiver& receiver, boost::json::objec
 }
 
 std::int64_t dead_letters(Service& of, const std::string& application) {
-    const auto list = of.expect(200, "GET", "/api/v1/app/" + application + "/dead-letter");
+    const auto list = of.expect(200, "GET", "/api/v1/app/" + application + "/dead-letter?limit=250");
     return std::ssize(list.at("data").as_array());
 }
 

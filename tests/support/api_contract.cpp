@@ -51,13 +51,14 @@ std::optional<int> likeness(std::string_view pattern, const std::vector<std::str
 }
 
 // valijson takes what isn't a string for one when it looks at a format: {type: [string, null], format}
-// becomes a choice.
-void separate_formats(json::value& value) {
+// becomes a choice. Behind a recursive reference its version 1.0.4 takes no name for right by propertyNames.
+void adapt_to_valijson(json::value& value) {
     if (auto* array = value.if_array())
-        for (auto& item : *array) separate_formats(item);
+        for (auto& item : *array) adapt_to_valijson(item);
     auto* object = value.if_object();
     if (object == nullptr) return;
-    for (auto& member : *object) separate_formats(member.value());
+    object->erase("propertyNames");
+    for (auto& member : *object) adapt_to_valijson(member.value());
     const auto* type = object->if_contains("type");
     if (!object->contains("format") || type == nullptr || !type->is_array()) return;
     json::object text = *object;
@@ -67,7 +68,7 @@ void separate_formats(json::value& value) {
 
 json::value read_document() {
     auto document = json::parse(admin::api_document());
-    separate_formats(document);
+    adapt_to_valijson(document);
     return document;
 }
 
