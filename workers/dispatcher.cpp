@@ -16,6 +16,14 @@ bool FetchWork::empty() const {
            payloads_to_load.empty() && endings.empty();
 }
 
+void EndpointMarks::add(EndpointMarks later) {
+    for (const auto& endpoint : later.recovered) note_recovered(endpoint);
+    for (const auto& endpoint : later.failing) note_failing(endpoint);
+    gone.merge(later.gone);
+    failed_too_long.merge(later.failed_too_long);
+    for (const auto& [endpoint, until] : later.circuits) circuits[endpoint] = until;
+}
+
 Dispatcher::Dispatcher(DispatcherOptions options, std::uint64_t seed)
     : options_(std::move(options)), random_(seed) {}
 
@@ -209,6 +217,7 @@ void Dispatcher::visit(Lane& lane, SteadyTime now, SystemTime wall) {
         request_ending(lane);
         return;
     }
+    if (lane.suspended) return;  // its next configuration goes on from here
     if (lane.next_due && *lane.next_due <= now) {
         lane.next_due.reset();
         want_probe(lane);

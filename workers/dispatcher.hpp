@@ -52,10 +52,17 @@ struct FetchWork {
     bool empty() const;
 };
 
-// Changes to endpoints that outcomes ask for.
+// Changes to endpoints that outcomes ask for, and that are still to be written: `recovered` before `failing`.
 struct EndpointMarks {
-    std::vector<EndpointId> failing, recovered, gone, failed_too_long;
+    std::set<EndpointId> failing, recovered, gone, failed_too_long;
     std::map<EndpointId, std::optional<SystemTime>> circuits;  // open until, or closed
+
+    void note_failing(EndpointId endpoint) { failing.insert(endpoint); }
+    void note_recovered(EndpointId endpoint) {
+        failing.erase(endpoint);
+        recovered.insert(endpoint);
+    }
+    void add(EndpointMarks later);
     bool empty() const {
         return failing.empty() && recovered.empty() && gone.empty() && failed_too_long.empty() &&
                circuits.empty();

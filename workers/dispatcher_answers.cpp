@@ -27,8 +27,8 @@ FetchWork Dispatcher::take_fetch_work(SteadyTime, SystemTime wall) {
     while (!ending_queue_.empty()) {
         Lane* lane = find(ending_queue_.front());
         ending_queue_.pop_front();
-        if (lane == nullptr || !lane->wants_ending || !lane->config || lane->config->open()) continue;
-        lane->wants_ending = false;
+        if (lane == nullptr || !std::exchange(lane->wants_ending, false)) continue;
+        if (!lane->config || lane->config->open()) continue;
         lane->ending = true;
         FetchWork::Ending ending{lane->shard, lane->config->application, lane->id, lane->config->deleted, {}};
         for (const auto& [run, held] : lane->held) ending.except.push_back(held.message);
@@ -49,6 +49,7 @@ void Dispatcher::collect_probes(FetchWork& work, SystemTime wall) {
             request_ending(*lane);
             continue;
         }
+        if (lane->suspended) continue;                         // its next configuration asks again
         if (lane->ordered() && !lane->held.empty()) continue;  // its end asks again
         lane->probing = true;
         lane->next_due.reset();
@@ -148,8 +149,7 @@ void Dispatcher::loaded(const std::vector<EndpointId>& asked,
             EndpointConfig none;
             none.id = endpoint;
             none.deleted = true;
-            at->config = std::make_shared<const EndpointConfig>(std::move(none));
-            enqueue(*at);
+            apply_config(std::make_shared<const EndpointConfig>(std::move(none)));
         }
     }
 }
@@ -160,10 +160,11 @@ void Dispatcher::apply_config(std::shared_ptr<const EndpointConfig> config) {
     if (at->config && at->config->version > config->version) return;
     const bool first = !at->config;
     at->config = std::move(config);
-    at->suspended = false;
+    at->suspended = at->config->unreadable;
     at->failing_since = at->config->failing_since;
     at->rate.set_rate(at->config->rate_limit);
     if (!at->config->open()) {
+        at->wants_probe = false;
         drop_ready(*at);
         request_ending(*at);
     } else if (first && at->wants_probe) {
@@ -179,7 +180,7 @@ void Dispatcher::payloads_loaded(std::vector<Delivery> deliveries, SystemTime wa
     for (auto& delivery : deliveries) {
         Lane* at = find(delivery.endpoint);
         const Shard* shard = at == nullptr ? nullptr : shard_of(at->shard.shard);
-        if (shard == nullptr || !at->held.contains(delivery.run_id)) {
+        if (shard == nullptr || !at->has_slot(delivery.run_id)) {
             --in_flight_;
             continue;
         }
@@ -266,7 +267,7 @@ store::Outcome Dispatcher::attempt_ended(const Start& start, const domain::Verdi
         note_failure(*at, delivery.slot_taken, now, wall);
     if (verdict.kind == Kind::disable_endpoint) {
         at->suspended = true;
-        marks_.gone.push_back(at->id);
+        marks_.gone.insert(at->id);
     }
     if (start.config->ordered)
         at->kept_slot = delivery.run_id;
@@ -332,7 +333,7 @@ void Dispatcher::note_success(Lane& lane) {
     lane.breaker.on_success();
     if (!lane.failing_since) return;
     lane.failing_since.reset();
-    marks_.recovered.push_back(lane.id);
+    marks_.note_recovered(lane.id);
 }
 
 void Dispatcher::note_failure(Lane& lane, SteadyTime started, SteadyTime now, SystemTime wall) {
@@ -343,10 +344,10 @@ void Dispatcher::note_failure(Lane& lane, SteadyTime started, SteadyTime now, Sy
         marks_.circuits[lane.id] = wall + std::chrono::duration_cast<SystemTime::duration>(*opens - now);
     if (!lane.failing_since) {
         lane.failing_since = wall;
-        marks_.failing.push_back(lane.id);
+        marks_.note_failing(lane.id);
     } else if (options_.disable_after.count() > 0 && wall - *lane.failing_since >= options_.disable_after) {
         lane.suspended = true;
-        marks_.failed_too_long.push_back(lane.id);
+        marks_.failed_too_long.insert(lane.id);
     }
 }
 

@@ -22,6 +22,7 @@ struct EndpointConfig {
     std::string url;
     bool disabled = false;
     bool deleted = false;
+    bool unreadable = false;  // what is sealed could not be opened: nothing can be sent, and nothing ends
     bool ordered = false;
     bool http2 = false;
     int rate_limit = 0;  // requests a second; 0: none

@@ -28,8 +28,8 @@ struct Lane {
     store::HeldShard shard;
     std::shared_ptr<const EndpointConfig> config;
     bool loading = false;    // the configuration is being read
-    bool suspended = false;  // a worker asked for the endpoint to be disabled: nothing starts until the
-                             // configuration says more
+    bool suspended = false;  // a worker asked for the endpoint to be disabled, or it can't be read: nothing
+                             // starts until the configuration says more
 
     std::deque<Delivery> ready;
     // By run id, every delivery that must not be taken from the table again: waiting here, being attempted,
@@ -65,6 +65,11 @@ struct Lane {
     int window() const { return std::clamp(4 * concurrency.limit(), 16, 512); }
     bool ordered() const { return config && config->ordered; }
     bool open() const { return config && config->open() && !suspended; }
+    // Not that of another time when its shard was held.
+    bool has_slot(std::int64_t run_id) const {
+        const auto at = held.find(run_id);
+        return at != held.end() && at->second.stage == Stage::in_flight;
+    }
     bool idle() const {
         return held.empty() && slots == 0 && !loading && !probing && !wants_probe && !more_in_table &&
                !next_due && !wants_ending && !ending &&

@@ -15,8 +15,7 @@ constexpr std::chrono::milliseconds reconnect_pause{200};
 constexpr int rows_ended_a_statement = 500;
 constexpr std::int64_t payload_bytes_a_load = 4 * 1024 * 1024;
 
-std::shared_ptr<const EndpointConfig> open_config(const store::EndpointRow& row,
-                                                  const domain::SecretBox& box) {
+EndpointConfig plain_config(const store::EndpointRow& row) {
     EndpointConfig config;
     config.id = row.id;
     config.application = row.application;
@@ -28,6 +27,15 @@ std::shared_ptr<const EndpointConfig> open_config(const store::EndpointRow& row,
     config.http2 = row.http2;
     config.rate_limit = row.rate_limit;
     config.failing_since = row.failing_since;
+    return config;
+}
+
+std::shared_ptr<const EndpointConfig> open_config(const store::EndpointRow& row,
+                                                  const domain::SecretBox& box) {
+    auto config = plain_config(row);
+    // Nothing is sent to a closed one: that it is closed must get through whatever its secrets look like
+    // (I6).
+    if (!config.open()) return std::make_shared<const EndpointConfig>(std::move(config));
     if (row.filter) {
         auto filter = domain::PayloadFilter::parse(boost::json::parse(*row.filter).as_object());
         if (const auto* error = std::get_if<domain::FilterError>(&filter))
@@ -63,6 +71,9 @@ awaitable<std::vector<std::shared_ptr<const EndpointConfig>>> load_configs(
             configs.push_back(open_config(row, box));
         } catch (const std::exception& error) {
             spdlog::error("endpoint {} can not be delivered to: {}", row.id.str(), error.what());
+            auto config = plain_config(row);
+            config.unreadable = true;
+            configs.push_back(std::make_shared<const EndpointConfig>(std::move(config)));
         }
     }
     co_return configs;
@@ -172,14 +183,8 @@ awaitable<void> WorkerLoop::pump() {
             !lease_.valid(clock_.steady_now()) || completion_.waiting() > outcomes_that_pause_starting;
         if (!held_back) start_attempts();
         for (auto& outcome : dispatcher_.take_outcomes()) completion_.add(std::move(outcome));
-        auto marks = dispatcher_.take_marks();
-        if (!marks.empty()) {
-            const auto append = [](auto& to, auto& from) { to.insert(to.end(), from.begin(), from.end()); };
-            append(marks_.failing, marks.failing);
-            append(marks_.recovered, marks.recovered);
-            append(marks_.gone, marks.gone);
-            append(marks_.failed_too_long, marks.failed_too_long);
-            for (const auto& [endpoint, until] : marks.circuits) marks_.circuits[endpoint] = until;
+        if (auto marks = dispatcher_.take_marks(); !marks.empty()) {
+            marks_.add(std::move(marks));
             mark_event_.set();
         }
         fetch_event_.set();
@@ -323,47 +328,34 @@ awaitable<void> WorkerLoop::mark() {
             co_await mark_event_.wait();
             continue;
         }
+        auto marks = std::exchange(marks_, {});
         bool failed = false;
         try {
             if (!connection || !connection->usable())
                 connection = co_await store::Connection::open(executor_, options);
-            co_await mark_once(*connection, marks_);
+            co_await mark_once(*connection, marks);
         } catch (const store::DatabaseError& error) {
             spdlog::warn("endpoint states wait for the database: {}", error.what());
             failed = true;
         }
-        if (failed) co_await sleep_for(reconnect_pause);
+        if (!failed) continue;
+        // All of it once more, which changes nothing a second time, and then what has come meanwhile.
+        marks.add(std::exchange(marks_, {}));
+        marks_ = std::move(marks);
+        co_await sleep_for(reconnect_pause);
     }
 }
 
-awaitable<void> WorkerLoop::mark_once(store::Connection& connection, EndpointMarks& marks) {
-    // Taken off only when done: a lost connection repeats it, which changes nothing a second time.
-    const auto done = [](auto& list, std::size_t count) {
-        list.erase(list.begin(), list.begin() + static_cast<std::ptrdiff_t>(count));
-    };
-    if (const auto failing = marks.failing; !failing.empty()) {
-        co_await store::mark_endpoints_failing(connection, failing);
-        done(marks.failing, failing.size());
-    }
-    if (const auto recovered = marks.recovered; !recovered.empty()) {
-        co_await store::mark_endpoints_recovered(connection, recovered);
-        done(marks.recovered, recovered.size());
-    }
-    if (const auto circuits = marks.circuits; !circuits.empty()) {
-        co_await store::mark_circuits(connection, circuits);
-        std::erase_if(marks.circuits,
-                      [&](const auto& mark) { return circuits.at(mark.first) == mark.second; });
-    }
-    while (!marks.gone.empty()) {
-        co_await store::disable_endpoint(connection, marks.gone.front(), "gone", std::nullopt);
-        done(marks.gone, 1);
-    }
+awaitable<void> WorkerLoop::mark_once(store::Connection& connection, const EndpointMarks& marks) {
+    const auto list = [](const std::set<EndpointId>& set) { return std::vector(set.begin(), set.end()); };
+    if (!marks.recovered.empty()) co_await store::mark_endpoints_recovered(connection, list(marks.recovered));
+    if (!marks.failing.empty()) co_await store::mark_endpoints_failing(connection, list(marks.failing));
+    if (!marks.circuits.empty()) co_await store::mark_circuits(connection, marks.circuits);
+    for (const auto endpoint : marks.gone)
+        co_await store::disable_endpoint(connection, endpoint, "gone", std::nullopt);
     const auto limit = std::chrono::duration_cast<std::chrono::seconds>(options_.dispatcher.disable_after);
-    while (!marks.failed_too_long.empty()) {
-        const auto endpoint = marks.failed_too_long.front();
-        const bool disabled = co_await store::disable_endpoint(connection, endpoint, "failing", limit);
-        done(marks.failed_too_long, 1);
-        if (disabled) continue;
+    for (const auto endpoint : marks.failed_too_long) {
+        if (co_await store::disable_endpoint(connection, endpoint, "failing", limit)) continue;
         // It was changed in between: what it is now decides.
         for (const auto& config : co_await load_configs(connection, box_, {endpoint}))
             dispatcher_.apply_config(config);

@@ -22,8 +22,8 @@ struct WorkerOptions {
     store::ConnectOptions connect;
 };
 
-// Reads configurations and opens what is sealed in them. An endpoint whose secrets can't be opened is left
-// out and logged.
+// Reads configurations and opens what is sealed in them. An endpoint whose secrets can't be opened is logged
+// and marked as unreadable.
 boost::asio::awaitable<std::vector<std::shared_ptr<const EndpointConfig>>> load_configs(
     store::Connection& connection, const domain::SecretBox& box, std::vector<EndpointId> endpoints);
 
@@ -65,7 +65,7 @@ private:
     boost::asio::awaitable<void> probe(store::Connection& connection, FetchWork& work);
     boost::asio::awaitable<void> fetch_once(store::Connection& connection, FetchWork& work);
     boost::asio::awaitable<void> mark();
-    boost::asio::awaitable<void> mark_once(store::Connection& connection, EndpointMarks& marks);
+    boost::asio::awaitable<void> mark_once(store::Connection& connection, const EndpointMarks& marks);
     boost::asio::awaitable<void> attempt(Start start);
     void start_attempts();
     void poke();

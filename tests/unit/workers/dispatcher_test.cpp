@@ -428,7 +428,7 @@ TEST_CASE("410 ends the delivery as gone, asks for the endpoint's disabling and 
     const auto starts = bench.starts();
     const auto outcome = bench.end(starts.at(0), Kind::disable_endpoint);
     CHECK(outcome.reason == domain::DeadLetterReason::gone);
-    CHECK(bench.dispatcher.take_marks().gone == std::vector{endpoint(1)});
+    CHECK(bench.dispatcher.take_marks().gone == std::set{endpoint(1)});
     CHECK(bench.starts().empty());
 }
 
@@ -700,4 +700,119 @@ TEST_CASE("a circuit that opens is marked with its end, and its closing too") {
     marks = bench.dispatcher.take_marks();
     REQUIRE(marks.circuits.contains(endpoint(1)));
     CHECK_FALSE(marks.circuits.at(endpoint(1)));
+}
+
+TEST_CASE("an endpoint that was met while it was disabled is looked at again once it is enabled") {
+    Bench bench;
+    auto closed = bench.config(endpoint(1));
+    closed->disabled = true;
+    bench.dispatcher.wake(shard.shard, endpoint(1));
+    bench.load(closed);
+    bench.starts();
+    REQUIRE(bench.fetch_work().endings.size() == 1);
+    bench.dispatcher.deliveries_ended(endpoint(1), true);
+    bench.dispatcher.apply_config(bench.config(endpoint(1), 2));
+    CHECK(bench.fetch_work().probes.size() == 1);
+}
+
+TEST_CASE("disabled, enabled and disabled again before the database was asked, its deliveries are ended") {
+    Bench bench;
+    bench.hand_off({bench.handed(endpoint(1))});
+    bench.load(endpoint(1));
+    bench.starts();
+    const auto change = [&](std::int64_t version, bool disabled) {
+        auto made = bench.config(endpoint(1), version);
+        made->disabled = disabled;
+        bench.dispatcher.apply_config(made);
+    };
+    change(2, true);
+    change(3, false);
+    CHECK(bench.fetch_work().endings.empty());
+    change(4, true);
+    CHECK(bench.fetch_work().endings.size() == 1);
+}
+
+TEST_CASE("an endpoint that is about to be disabled is not asked for over and over") {
+    Bench bench;
+    std::vector<HandedDelivery> list;
+    for (int i = 0; i < 30; ++i) list.push_back(bench.handed(endpoint(1)));
+    bench.hand_off(list);  // more than fits: the table has more
+    bench.load(endpoint(1));
+    auto starts = bench.starts();
+    bench.end(starts.at(0), Kind::disable_endpoint);
+    bench.dispatcher.wake(shard.shard, endpoint(1));
+    for (int round = 0; round < 3; ++round) {
+        bench.starts();
+        const auto work = bench.fetch_work();
+        CHECK(work.probes.empty());
+        std::vector<store::DeliveryRow> rows;
+        for (int i = 0; i < 600; ++i) rows.push_back(bench.row(endpoint(1)));
+        bench.answer_probe(work, rows);
+    }
+    bench.dispatcher.apply_config(bench.config(endpoint(1), 2));  // it was enabled again
+    CHECK(bench.fetch_work().probes.size() == 1);
+}
+
+TEST_CASE("an endpoint whose secrets can not be opened is let be until its configuration says more") {
+    Bench bench;
+    auto unreadable = bench.config(endpoint(1));
+    unreadable->unreadable = true;
+    bench.hand_off({bench.handed(endpoint(1)), bench.handed(endpoint(1), true)});
+    bench.load(unreadable);
+    CHECK(bench.starts().empty());
+    auto work = bench.fetch_work();
+    CHECK(work.probes.empty());
+    CHECK(work.endings.empty());
+    bench.dispatcher.apply_config(bench.config(endpoint(1), 2));
+    CHECK(bench.fetch_work().probes.size() == 1);
+    CHECK(bench.starts().size() == 1);
+}
+
+TEST_CASE("a payload that was asked for before its shard was lost starts nothing after it is back") {
+    Bench bench;
+    bench.dispatcher.wake(shard.shard, endpoint(1));
+    bench.load(endpoint(1));
+    const auto row = bench.row(endpoint(1));
+    bench.answer_probe(bench.fetch_work(), {row});
+    bench.starts();
+    auto asked = bench.fetch_work();
+    REQUIRE(asked.payloads_to_load.size() == 1);
+    bench.dispatcher.lose_shard(shard.shard);
+    bench.dispatcher.gain_shard({shard.shard, shard.epoch + 1});
+    bench.dispatcher.wake(shard.shard, endpoint(1));
+    bench.load(endpoint(1));
+    bench.answer_probe(bench.fetch_work(), {row});
+    asked.payloads_to_load[0].payload = std::make_shared<const std::string>("{}");
+    bench.dispatcher.payloads_loaded(asked.payloads_to_load, bench.clock.system_now());
+    CHECK(bench.starts().empty());
+    bench.answer_payloads();
+    CHECK(bench.starts().size() == 1);
+    CHECK(bench.dispatcher.in_flight() == 1);
+}
+
+TEST_CASE("of failures and successes that are still to be written the last word counts") {
+    workers::EndpointMarks marks;
+    SECTION("failing, then recovered") {
+        marks.note_failing(endpoint(1));
+        marks.note_recovered(endpoint(1));
+        CHECK(marks.failing.empty());
+        CHECK(marks.recovered.contains(endpoint(1)));
+    }
+    SECTION("recovered, then failing anew: both, since the old row of failures ends first") {
+        marks.note_recovered(endpoint(1));
+        marks.note_failing(endpoint(1));
+        CHECK(marks.failing.contains(endpoint(1)));
+        CHECK(marks.recovered.contains(endpoint(1)));
+    }
+    SECTION("what comes later is added in that order") {
+        marks.note_failing(endpoint(1));
+        marks.circuits[endpoint(1)] = SystemTime(std::chrono::hours(1));
+        workers::EndpointMarks later;
+        later.note_recovered(endpoint(1));
+        later.circuits[endpoint(1)].reset();
+        marks.add(std::move(later));
+        CHECK(marks.failing.empty());
+        CHECK(marks.recovered.contains(endpoint(1)));
+        CHECK_FALSE(marks.circuits.at(endpoint(1)));
+    }
 }
