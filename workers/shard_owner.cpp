@@ -100,6 +100,13 @@ awaitable<void> ShardOwner::step(store::Connection& connection) {
         renewed_at_ = began;
     }
     liveness_.observe(processes, leases, clock_.steady_now());
+    if (!ending_) co_await balance(connection, leases);
+    co_await acknowledge(connection);
+    if (clock_.steady_now() - listed_at_ >= full_list_interval) co_await list_again();
+}
+
+awaitable<void> ShardOwner::balance(store::Connection& connection,
+                                    const std::vector<store::LeaseRow>& leases) {
     const auto plan = plan_shards(self_, leases, liveness_);
     if (!plan.take.empty()) {
         auto taken = co_await store::take_shards(connection, self_, plan.take, plan.dead);
@@ -113,8 +120,6 @@ awaitable<void> ShardOwner::step(store::Connection& connection) {
         leaving_.push_back({shard, at->second});
         give_away_event_.set();
     }
-    co_await acknowledge(connection);
-    if (clock_.steady_now() - listed_at_ >= full_list_interval) co_await list_again();
 }
 
 awaitable<void> ShardOwner::renew(store::Connection& connection) {
@@ -122,9 +127,7 @@ awaitable<void> ShardOwner::renew(store::Connection& connection) {
         co_await enroll(connection);
     } else if (!co_await store::renew_process(connection, self_)) {
         spdlog::warn("this process was taken for dead; it enrolls again");
-        std::vector<int> all;
-        for (const auto& [shard, epoch] : held_) all.push_back(shard);
-        co_await lose(all);
+        co_await lose(held());
         co_await enroll(connection);
     }
     const auto asked = clock_.steady_now();
@@ -142,23 +145,26 @@ awaitable<void> ShardOwner::enroll(store::Connection& connection) {
 
 // What is ours by our memory but not by the table was taken over: gone at once.
 awaitable<void> ShardOwner::follow_leases(const std::vector<store::LeaseRow>& leases) {
-    std::vector<int> lost;
+    std::vector<store::HeldShard> lost;
     for (const auto& lease : leases) {
         const auto at = held_.find(lease.shard);
         if (at != held_.end() && (lease.owner != self_ || lease.epoch != at->second))
-            lost.push_back(lease.shard);
+            lost.push_back({lease.shard, at->second});
     }
     if (lost.empty()) co_return;
     spdlog::warn("{} shards were taken over by another process", lost.size());
     co_await lose(std::move(lost));
 }
 
-awaitable<void> ShardOwner::lose(std::vector<int> shards) {
-    for (const int shard : shards) {
-        held_.erase(shard);
+// One that was taken anew meanwhile, at another epoch, stays.
+awaitable<void> ShardOwner::lose(std::vector<store::HeldShard> shards) {
+    for (const auto& [shard, epoch] : shards) {
+        const auto at = held_.find(shard);
+        if (at == held_.end() || at->second != epoch) continue;
+        held_.erase(at);
         map_.set(shard, -1);
-        std::erase_if(leaving_, [&](const auto& one) { return one.shard == shard; });
-        co_await on_loop(loop_of(shard), [loop = &loop_of(shard), shard] { loop->lose({shard}); });
+        std::erase_if(leaving_, [number = shard](const auto& one) { return one.shard == number; });
+        co_await on_loop(loop_of(shard), [loop = &loop_of(shard), number = shard] { loop->lose({number}); });
     }
 }
 
@@ -170,6 +176,12 @@ awaitable<void> ShardOwner::take(std::vector<store::HeldShard> taken) {
     for (auto& [loop, shards] : by_loop(taken))
         co_await on_loop(*loop, [target = loop, gained = shards] { target->gain(gained); });
     if (!taken.empty()) spdlog::info("took {} shards, holds {}", taken.size(), held_.size());
+}
+
+std::vector<store::HeldShard> ShardOwner::held() const {
+    std::vector<store::HeldShard> list;
+    for (const auto& [shard, epoch] : held_) list.push_back({shard, epoch});
+    return list;
 }
 
 std::map<WorkerLoop*, std::vector<store::HeldShard>> ShardOwner::by_loop(
@@ -204,7 +216,12 @@ awaitable<void> ShardOwner::give_away() {
             continue;
         }
         const auto shards = leaving_;
-        co_await drain(shards);
+        if (!co_await drain(shards)) {
+            // Given away now, what is in flight would be sent once more by the next owner.
+            spdlog::warn("{} shards are to be given away, but outcomes still wait to be stored",
+                         shards.size());
+            continue;
+        }
         bool failed = false;
         try {
             const auto connection = co_await store::Connection::open(executor_, options);
@@ -216,15 +233,18 @@ awaitable<void> ShardOwner::give_away() {
             co_await sleep_for(reconnect_pause);
             continue;
         }
-        co_await lose(numbers_of(shards));
+        co_await lose(shards);
         spdlog::info("gave {} shards away, holds {}", shards.size(), held_.size());
     }
 }
 
 awaitable<bool> ShardOwner::leave() {
-    std::vector<store::HeldShard> all;
-    for (const auto& [shard, epoch] : held_) all.push_back({shard, epoch});
-    const bool clean = co_await drain(all);
+    using namespace boost::asio::experimental::awaitable_operators;
+    ending_ = true;
+    const auto all = held();
+    // A request may take longer than a lease: without renewals another process would send it again.
+    const auto drained = co_await (drain(all) || own());
+    const bool clean = std::get<0>(drained);
     try {
         const auto connection =
             co_await store::Connection::open(executor_, named(options_.connect, "posthorn release"));
@@ -242,8 +262,7 @@ awaitable<bool> ShardOwner::leave() {
 // ---- changes of endpoints, wake-ups
 
 awaitable<void> ShardOwner::acknowledge(store::Connection& connection) {
-    std::vector<store::HeldShard> held;
-    for (const auto& [shard, epoch] : held_) held.push_back({shard, epoch});
+    const auto held = this->held();
     if (held.empty()) co_return;
     const auto changes = co_await store::unacknowledged_changes(connection, held);
     if (changes.empty()) co_return;

@@ -30,13 +30,15 @@ public:
 
     // Until cancelled.
     boost::asio::awaitable<void> run();
-    // The clean end, after run() was cancelled: drains every shard, flushes, releases. False if something did
-    // not end in time.
+    // The clean end, after run() was cancelled: drains every shard, keeping its lease meanwhile, flushes,
+    // releases. False if something did not end in time.
     boost::asio::awaitable<bool> leave();
 
 private:
     boost::asio::awaitable<void> own();
     boost::asio::awaitable<void> step(store::Connection& connection);
+    boost::asio::awaitable<void> balance(store::Connection& connection,
+                                         const std::vector<store::LeaseRow>& leases);
     boost::asio::awaitable<void> renew(store::Connection& connection);
     boost::asio::awaitable<void> enroll(store::Connection& connection);
     boost::asio::awaitable<void> follow_leases(const std::vector<store::LeaseRow>& leases);
@@ -45,10 +47,11 @@ private:
     boost::asio::awaitable<bool> drain(std::vector<store::HeldShard> shards);
     boost::asio::awaitable<void> acknowledge(store::Connection& connection);
     boost::asio::awaitable<void> listen();
-    boost::asio::awaitable<void> lose(std::vector<int> shards);
+    boost::asio::awaitable<void> lose(std::vector<store::HeldShard> shards);
     boost::asio::awaitable<void> list_again();
     void handle_wake_ups(const std::string& payload);
     WorkerLoop& loop_of(int shard) const { return *loops_[static_cast<std::size_t>(shard) % loops_.size()]; }
+    std::vector<store::HeldShard> held() const;
     std::map<WorkerLoop*, std::vector<store::HeldShard>> by_loop(
         const std::vector<store::HeldShard>& shards) const;
 
@@ -61,6 +64,7 @@ private:
     const domain::SecretBox& box_;
     ProcessId self_;
     bool enrolled_ = false;
+    bool ending_ = false;  // keeps what it holds until that is drained, and takes nothing more
     Liveness liveness_;
     std::map<int, std::int64_t> held_;       // shard -> epoch
     std::vector<store::HeldShard> leaving_;  // on their way out

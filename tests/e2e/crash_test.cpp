@@ -70,6 +70,23 @@ bool all_arrived(const Receiver& receiver, const std::set<std::string>& accepted
         limit);
 }
 
+// How many shards each process holds.
+std::string shares_at(const std::string& database) {
+    return test::run_sql(database,
+                         "SELECT string_agg(n::text, ' ') FROM (SELECT count(*) n FROM shard_lease WHERE "
+                         "process_id IS NOT NULL "
+                         "GROUP BY process_id) s");
+}
+
+bool wait_for_shares(const std::string& database, const std::string& wanted) {
+    const auto deadline = std::chrono::steady_clock::now() + seconds(30);
+    while (shares_at(database) != wanted) {
+        if (std::chrono::steady_clock::now() >= deadline) return false;
+        std::this_thread::sleep_for(milliseconds(50));
+    }
+    return true;
+}
+
 }  // namespace
 
 TEST_CASE("kill -9 at random moments loses nothing that was accepted (I1)") {
@@ -136,16 +153,8 @@ TEST_CASE("two processes share the shards; the killed one's deliveries go on wit
     Receiver receiver;
     Service one({.database_url = database});
     Service two({.database_url = database});
-    const auto shares = [&] {
-        return test::run_sql(database,
-                             "SELECT string_agg(n::text, ' ') FROM (SELECT count(*) n FROM shard_lease WHERE "
-                             "process_id IS NOT NULL "
-                             "GROUP BY process_id) s");
-    };
-    const auto deadline = std::chrono::steady_clock::now() + seconds(30);
-    while (shares() != "32 32" && std::chrono::steady_clock::now() < deadline)
-        std::this_thread::sleep_for(milliseconds(50));
-    REQUIRE(shares() == "32 32");
+    const auto shares = [&] { return shares_at(database); };
+    REQUIRE(wait_for_shares(database, "32 32"));
 
     const auto application = one.make_application();
     for (int i = 0; i < 16; ++i) one.make_endpoint(application, receiver.url());  // in shards of both
@@ -189,6 +198,30 @@ TEST_CASE("a process that joins takes its share without a duplicate, and gives i
     std::map<std::pair<std::string, std::string>, int> times;
     for (const auto& request : receiver.received()) ++times[{request.path, request.id}];
     for (const auto& [key, count] : times) CHECK(count == 1);
+}
+
+TEST_CASE(
+    "a process that ends finishes requests that take longer than a lease, and no other sends them (I5)") {
+    const auto database = test::TestPostgres::instance().make_database();
+    Receiver receiver({.status = 200, .body = "", .fields = {}, .delay = seconds(8)});
+    Service one({.database_url = database});
+    Service two({.database_url = database});
+    REQUIRE(wait_for_shares(database, "32 32"));
+    const auto application = one.make_application();
+    constexpr int endpoints = 16;  // in shards of both
+    for (int i = 0; i < endpoints; ++i) one.make_endpoint(application, receiver.url(fmt::format("/{}", i)));
+    one.send(application, "order.paid", "{}");
+    REQUIRE(receiver.wait_for(endpoints));
+    CHECK(two.stop() == 0);
+    REQUIRE(wait_for_shares(database, "64"));
+    const auto left = [&] { return test::run_sql(database, "SELECT count(*) FROM delivery"); };
+    const auto deadline = std::chrono::steady_clock::now() + seconds(30);
+    while (left() != "0" && std::chrono::steady_clock::now() < deadline)
+        std::this_thread::sleep_for(milliseconds(50));
+    CHECK(left() == "0");
+    CHECK(receiver.count() == endpoints);
+    CHECK(test::run_sql(database, "SELECT count(*) FROM attempt WHERE succeeded") ==
+          std::to_string(endpoints));
 }
 
 TEST_CASE("a stalled process that lost its shards writes no outcome over a newer one (I4)") {
