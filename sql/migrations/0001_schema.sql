@@ -359,18 +359,22 @@ $$;
 -- application, made in the transaction of what they tell of: never of something that was rolled back, and never lost. What concerns
 -- that application itself is not told.
 
+-- The operational application of an organization, if an endpoint of it wants this type of event about that application; else null.
+CREATE FUNCTION operational_audience(of_org uuid, about_app uuid, of_type text) RETURNS uuid LANGUAGE sql STABLE AS $$
+    SELECT a.id FROM application a
+    WHERE a.org_id = of_org AND a.operational AND a.id IS DISTINCT FROM about_app
+      AND EXISTS (SELECT 1 FROM endpoint e
+                  WHERE e.app_id = a.id AND e.deleted_at IS NULL AND NOT e.disabled
+                    AND subscribes(e.event_types, e.event_type_patterns, e.channels, of_type, NULL))
+$$;
+
 CREATE FUNCTION post_operational_message(of_org uuid, about_app uuid, of_type text, data json) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
-    to_app uuid := (SELECT a.id FROM application a WHERE a.org_id = of_org AND a.operational);
+    to_app uuid := operational_audience(of_org, about_app, of_type);
     made uuid;
     woken text;
 BEGIN
-    IF to_app IS NULL OR to_app = about_app OR NOT EXISTS (
-        SELECT 1 FROM endpoint e
-        WHERE e.app_id = to_app AND e.deleted_at IS NULL AND NOT e.disabled
-          AND subscribes(e.event_types, e.event_type_patterns, e.channels, of_type, NULL)) THEN
-        RETURN;
-    END IF;
+    IF to_app IS NULL THEN RETURN; END IF;
     -- As ingest locks ordered endpoints (I7).
     PERFORM 1 FROM endpoint e WHERE e.app_id = to_app AND e.ordered AND e.deleted_at IS NULL ORDER BY e.id FOR NO KEY UPDATE;
     made := make_uuid_v7();
@@ -399,7 +403,7 @@ $$;
 
 CREATE FUNCTION tell_of_endpoint(e endpoint, of_type text, more jsonb DEFAULT '{}') RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    IF EXISTS (SELECT 1 FROM application a WHERE a.org_id = e.org_id AND a.operational AND a.id <> e.app_id) THEN
+    IF operational_audience(e.org_id, e.app_id, of_type) IS NOT NULL THEN
         PERFORM post_operational_message(e.org_id, e.app_id, of_type, endpoint_event(e, more));
     END IF;
 END
@@ -472,6 +476,8 @@ DECLARE
     e endpoint;
 BEGIN
     SELECT one.* INTO e FROM endpoint one WHERE one.id = of_endpoint;
+    -- First, since completion asks for each of its failures, and what follows takes time.
+    IF operational_audience(e.org_id, e.app_id, of_type) IS NULL THEN RETURN true; END IF;
     PERFORM tell_of_endpoint(e, of_type, jsonb_build_object(
         'msgId', id_text('msg', of_message), 'msgEventId', (SELECT m.event_id FROM message m WHERE m.app_id = of_app AND m.id = of_message),
         'reason', CASE reason WHEN 1 THEN 'exhausted' WHEN 2 THEN 'endpoint-disabled' WHEN 3 THEN 'gone' WHEN 4 THEN 'expired'

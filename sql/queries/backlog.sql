@@ -3,11 +3,19 @@
 -- name: watch_backlogs
 -- Of the shards $1: notes at which endpoints $2 or more deliveries are due, and where less than half of that is left. What is due is found as in
 -- list_backlogged_endpoints; at most $2 rows of an endpoint are looked at.
-WITH RECURSIVE found AS (
+-- Only for organizations that want to know: where there is none, nothing is looked at.
+WITH RECURSIVE audience AS MATERIALIZED (
+    SELECT a.org_id FROM application a
+    WHERE a.operational
+      AND EXISTS (SELECT 1 FROM endpoint e
+                  WHERE e.app_id = a.id AND e.deleted_at IS NULL AND NOT e.disabled
+                    AND subscribes(e.event_types, e.event_type_patterns, e.channels, 'backlog.threshold', NULL))
+), found AS (
     SELECT first.shard, first.endpoint_id
     FROM unnest($1::int2[]) AS wanted (shard)
     CROSS JOIN LATERAL (SELECT d.shard, d.endpoint_id FROM delivery d WHERE d.shard = wanted.shard
                         ORDER BY d.shard, d.endpoint_id LIMIT 1) first
+    WHERE EXISTS (SELECT 1 FROM audience)
     UNION ALL
     SELECT later.shard, later.endpoint_id
     FROM found
@@ -16,6 +24,7 @@ WITH RECURSIVE found AS (
                         ORDER BY d.shard, d.endpoint_id LIMIT 1) later
 ), crossed AS MATERIALIZED (
     SELECT f.endpoint_id FROM found f
+    JOIN endpoint e ON e.id = f.endpoint_id AND e.org_id IN (SELECT org_id FROM audience)
     WHERE EXISTS (SELECT 1 FROM delivery d WHERE d.shard = f.shard AND d.endpoint_id = f.endpoint_id AND d.due_at <= clock_timestamp()
                   ORDER BY d.shard, d.endpoint_id, d.due_at OFFSET $2 - 1 LIMIT 1)
 ), locked AS MATERIALIZED (

@@ -115,27 +115,31 @@ WITH outcome AS MATERIALIZED (
     DELETE FROM dead_letter l USING ended b
     WHERE l.app_id = b.app_id AND l.endpoint_id = b.endpoint_id AND l.message_id = b.message_id AND b.verdict IN (0, 3)
 ), worth_telling AS (
-    -- The fourth failure, the last one, and the success after either, be it in a replay.
+    -- The fourth failure, the last one, and the success after either; after the last one it is a replay's, whose dead letter went when it
+    -- was made.
     SELECT 'message.attempt.failing' AS event, app_id, endpoint_id, message_id, run_id, NULL::int2 AS reason FROM retried WHERE attempt = 4
     UNION ALL
     SELECT 'message.attempt.exhausted', app_id, endpoint_id, message_id, run_id, reason FROM ended WHERE verdict = 2
     UNION ALL
-    SELECT 'message.attempt.recovered', b.app_id, b.endpoint_id, b.message_id, b.run_id, NULL FROM ended b
-    WHERE b.verdict = 0
-      AND (b.attempt > 4
-           OR b.manual AND (SELECT NOT a.succeeded FROM attempt a
-                            WHERE a.app_id = b.app_id AND a.message_id = b.message_id AND a.endpoint_id = b.endpoint_id AND a.run_id < b.run_id
-                            ORDER BY a.id DESC LIMIT 1))
-), with_attempt AS (
-    SELECT w.*, array_position($15::int8[], w.run_id) AS at FROM worth_telling w
+    SELECT 'message.attempt.recovered', app_id, endpoint_id, message_id, run_id, NULL FROM ended b
+    WHERE verdict = 0
+      AND (attempt > 4
+           OR manual AND (SELECT NOT a.succeeded FROM attempt a
+                          WHERE a.app_id = b.app_id AND a.message_id = b.message_id AND a.endpoint_id = b.endpoint_id
+                            AND a.run_id <> b.run_id
+                          ORDER BY a.id DESC LIMIT 1))
+), with_attempt AS MATERIALIZED (
+    -- A barrier: the planner would tell first and look at what is worth telling later, where that is the cheaper way round.
+    SELECT w.*, ($13::uuid[])[w.at] AS attempt_id, ($19::int2[])[w.at] AS status_code
+    FROM (SELECT *, array_position($15::int8[], run_id) AS at FROM worth_telling) w
+    WHERE w.at IS NOT NULL
 )
 SELECT number, 0::int8 FROM ended
 UNION ALL
 SELECT number, greatest(due_in_us, 0) FROM retried
 UNION ALL
 SELECT 0, 0 FROM with_attempt w  -- operational webhooks; no rows
-WHERE w.at IS NOT NULL
-  AND NOT tell_of_attempt(w.event, w.app_id, w.endpoint_id, w.message_id, ($13::uuid[])[w.at], ($19::int2[])[w.at], w.reason)
+WHERE NOT tell_of_attempt(w.event, w.app_id, w.endpoint_id, w.message_id, w.attempt_id, w.status_code, w.reason)
 
 -- name: end_deliveries_of_endpoint
 -- A disabled endpoint's deliveries become dead letters (reason $5), a deleted one's are cancelled (reason null); not those that
@@ -165,15 +169,30 @@ WITH fence AS MATERIALIZED (
 SELECT count(*)::int8 FROM ended
 
 -- name: mark_endpoints_failing
-UPDATE endpoint SET failing_since = clock_timestamp() WHERE id = ANY ($1::uuid[]) AND failing_since IS NULL AND NOT disabled
+-- This and the next two lock endpoints in the order in which everybody does.
+WITH locked AS MATERIALIZED (
+    SELECT id FROM endpoint WHERE id = ANY ($1::uuid[]) ORDER BY id FOR NO KEY UPDATE
+)
+UPDATE endpoint e SET failing_since = clock_timestamp()
+FROM locked
+WHERE e.id = locked.id AND e.failing_since IS NULL AND NOT e.disabled
 
 -- name: mark_endpoints_recovered
-UPDATE endpoint SET failing_since = NULL, failing = false WHERE id = ANY ($1::uuid[]) AND failing_since IS NOT NULL
+WITH locked AS MATERIALIZED (
+    SELECT id FROM endpoint WHERE id = ANY ($1::uuid[]) ORDER BY id FOR NO KEY UPDATE
+)
+UPDATE endpoint e SET failing_since = NULL, failing = false
+FROM locked
+WHERE e.id = locked.id AND e.failing_since IS NOT NULL
 
 -- name: mark_circuits
+WITH locked AS MATERIALIZED (
+    SELECT id FROM endpoint WHERE id = ANY ($1::uuid[]) ORDER BY id FOR NO KEY UPDATE
+)
 UPDATE endpoint e
 SET circuit_open_until = c.until, failing = e.failing OR (c.until IS NOT NULL AND e.failing_since IS NOT NULL AND NOT e.disabled)
 FROM unnest($1::uuid[], $2::timestamptz[]) AS c (id, until)
+JOIN locked ON locked.id = c.id
 WHERE e.id = c.id
 
 -- name: disable_endpoint

@@ -56,9 +56,14 @@ UPDATE endpoint SET deleted_at = clock_timestamp(), updated_at = clock_timestamp
 WHERE app_id = $1 AND id = $2 AND deleted_at IS NULL
 
 -- name: delete_endpoints_of_application
-UPDATE endpoint SET deleted_at = clock_timestamp(), updated_at = clock_timestamp()
-WHERE app_id = $1 AND deleted_at IS NULL
-RETURNING id
+-- Locked in the order in which ingest locks ordered endpoints.
+WITH locked AS MATERIALIZED (
+    SELECT id FROM endpoint WHERE app_id = $1 AND deleted_at IS NULL ORDER BY id FOR NO KEY UPDATE
+)
+UPDATE endpoint e SET deleted_at = clock_timestamp(), updated_at = clock_timestamp()
+FROM locked
+WHERE e.id = locked.id
+RETURNING e.id
 
 -- name: list_endpoint_ids_of_application
 SELECT id FROM endpoint WHERE app_id = $1 AND deleted_at IS NULL ORDER BY id

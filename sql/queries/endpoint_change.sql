@@ -1,8 +1,11 @@
 -- Changes of endpoints that the owners of their shards must know before they count as made (I6).
 
 -- name: record_endpoint_changes
-WITH changed AS (
-    UPDATE endpoint SET version = version + 1 WHERE id = ANY ($1::uuid[]) RETURNING id, shard, version
+-- Locked in the order in which ingest locks ordered endpoints.
+WITH locked AS MATERIALIZED (
+    SELECT id FROM endpoint WHERE id = ANY ($1::uuid[]) ORDER BY id FOR NO KEY UPDATE
+), changed AS (
+    UPDATE endpoint e SET version = version + 1 FROM locked WHERE e.id = locked.id RETURNING e.id, e.shard, e.version
 )
 INSERT INTO endpoint_change (endpoint_id, shard, version)
 SELECT id, shard, version FROM changed ORDER BY id

@@ -238,3 +238,49 @@ TEST_CASE("a disabled endpoint's deliveries become dead letters, those in flight
                                                   std::nullopt, {}, 10)) == 1);
     CHECK(f.count("dead_letter") == "4");  // a deleted endpoint's are cancelled
 }
+
+TEST_CASE("an organization is told of the fourth failure, of the last, and of the success after either") {
+    DeliveryFixture f;
+    const auto told = f.make_application();
+    const auto quoted = "'" + to_string(told.value) + "'";
+    f.sql(fmt::format("UPDATE application SET operational = true WHERE id = {}", quoted));
+    const auto end = [&](Verdict verdict, MessageId message, std::int64_t run, int attempt) {
+        auto made = f.outcome(verdict, message, run, attempt);
+        made.record->succeeded = verdict == Verdict::delivered;
+        CHECK(f.complete({made}).at(0).applied);
+    };
+    const auto heard = [&] {
+        return f.sql(
+            fmt::format("WITH said AS (DELETE FROM message WHERE app_id = {} RETURNING event_type) "
+                        "SELECT coalesce(string_agg(event_type, ' '), '-') FROM said",
+                        quoted));
+    };
+    const auto live = [&](MessageId message, int attempt, bool manual) {
+        const auto run = f.make_delivery(f.application, f.endpoint, message, 7);
+        f.sql(fmt::format("UPDATE delivery SET attempt = {}, manual = {} WHERE run_id = {}", attempt, manual,
+                          run));
+        return run;
+    };
+    const auto first = f.make_message(f.application);
+    const auto run = live(first, 4, false);
+    SECTION("who has no endpoint for it is told nothing") {
+        end(Verdict::retry, first, run, 4);
+        CHECK(heard() == "-");
+    }
+    SECTION("who has one is told") {
+        f.make_endpoint(told, 8);
+        end(Verdict::retry, first, run, 4);
+        CHECK(heard() == "message.attempt.failing");
+        end(Verdict::delivered, first, run, 5);
+        CHECK(heard() == "message.attempt.recovered");
+        const auto second = f.make_message(f.application);
+        end(Verdict::dead_letter, second, live(second, 1, false), 1);
+        CHECK(heard() == "message.attempt.exhausted");
+        // As a replay does it.
+        f.sql("DELETE FROM dead_letter");
+        end(Verdict::delivered, second, live(second, 1, true), 1);
+        CHECK(heard() == "message.attempt.recovered");
+        end(Verdict::delivered, second, live(second, 1, true), 1);  // again, for the sake of it
+        CHECK(heard() == "-");
+    }
+}
