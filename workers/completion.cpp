@@ -8,8 +8,8 @@ using boost::asio::awaitable;
 
 namespace {
 constexpr std::size_t outcomes_a_flush = 500;
-constexpr std::chrono::milliseconds first_reconnect_pause{50};
-constexpr std::chrono::milliseconds longest_reconnect_pause{1'000};
+constexpr std::chrono::milliseconds first_pause{50};
+constexpr std::chrono::milliseconds longest_pause{1'000};
 
 store::ConnectOptions for_completion(store::ConnectOptions options) {
     options.hot = true;
@@ -62,23 +62,24 @@ awaitable<void> Completion::flush(std::vector<store::Outcome> batch) {
     co_await flush(std::move(second));
 }
 
-// False: the database refuses the batch. A lost connection is waited out.
+// False: the database refuses the batch for what is in it, or all of it takes too long. Anything else (a lost
+// connection, a full disk, a lock) is waited out: an outcome that is given up means another request.
 awaitable<bool> Completion::commit(std::vector<store::Outcome>& batch) {
-    while (true) {
+    for (auto pause = first_pause;; pause = std::min(pause * 2, longest_pause)) {
         if (!connection_) co_await connect();
         try {
             report(batch, co_await store::complete_deliveries(*connection_, batch));
             co_return true;
         } catch (const store::DatabaseError& error) {
-            if (!connection_->usable()) {
-                spdlog::warn("outcomes wait for the database: {}", error.what());
-                connection_.reset();
-            } else if (!error.is(store::sqlstate::deadlock_detected) &&
-                       !error.is(store::sqlstate::serialization_failure)) {
+            if (!connection_->usable()) connection_.reset();
+            if (error.blames_the_data()) {
                 spdlog::error("the database refuses {} outcomes: {}", batch.size(), error.what());
                 co_return false;
             }
+            spdlog::warn("{} outcomes wait for the database: {}", batch.size(), error.what());
+            if (error.is(store::sqlstate::query_canceled) && batch.size() > 1) co_return false;
         }
+        co_await sleep_for(pause);
     }
 }
 
@@ -97,8 +98,7 @@ awaitable<void> Completion::commit_alone(store::Outcome outcome) {
 }
 
 awaitable<void> Completion::connect() {
-    for (auto pause = first_reconnect_pause; !connection_;
-         pause = std::min(pause * 2, longest_reconnect_pause)) {
+    for (auto pause = first_pause; !connection_; pause = std::min(pause * 2, longest_pause)) {
         bool failed = false;
         try {
             connection_ = co_await store::Connection::open(executor_, connect_options_);

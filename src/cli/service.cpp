@@ -41,10 +41,15 @@ constexpr std::chrono::seconds flush_allowance{5};  // beyond the requests in fl
 std::optional<http::Problem> explain(const std::exception& error) {
     const auto* database = dynamic_cast<const store::DatabaseError*>(&error);
     if (database == nullptr) return std::nullopt;
-    const bool cancelled = database->is("57014") || database->is("55P03");  // statement or lock timeout
-    if (!database->connection_lost() && !cancelled) return std::nullopt;
+    namespace sqlstate = store::sqlstate;
+    constexpr std::string_view no_resources = "53";  // the class: a full disk, no memory
+    const bool passes =
+        database->is(sqlstate::query_canceled) || database->is(sqlstate::lock_not_available) ||
+        database->is(sqlstate::deadlock_detected) || database->is(sqlstate::serialization_failure) ||
+        database->sqlstate().starts_with(no_resources);
+    if (!database->connection_lost() && !passes) return std::nullopt;
     http::Problem problem{
-        503, "database_unavailable", "The database can not be reached right now; try again.", {}};
+        503, "database_unavailable", "The database can not do this right now; try again.", {}};
     problem.fields.add("Retry-After", "1");
     return problem;
 }
@@ -57,10 +62,11 @@ std::string host_name() {
 // The server of one loop and what its handlers work with.
 struct HttpLoop {
     HttpLoop(const std::string& name, const store::ConnectOptions& connect,
-             const std::shared_ptr<const egress::AddressGuard>& guard)
+             const std::shared_ptr<const egress::AddressGuard>& guard,
+             const std::vector<std::string>& name_servers)
         : loop(name),
           pool(loop.executor(), connect, admin_connections_a_loop),
-          checker(loop.executor(), guard) {}
+          checker(loop.executor(), guard, name_servers) {}
 
     Loop loop;
     store::Pool pool;
@@ -216,8 +222,8 @@ struct Service::Impl {
         options.reuse_port = settings.http_threads > 1;
         if (options.listen.port() != 0) http::ensure_port_is_free(options.listen);
         for (std::size_t i = 0; i < settings.http_threads; ++i) {
-            auto& http = *http_loops.emplace_back(
-                std::make_unique<HttpLoop>("http-" + std::to_string(i), connect, guard));
+            auto& http = *http_loops.emplace_back(std::make_unique<HttpLoop>(
+                "http-" + std::to_string(i), connect, guard, settings.name_servers));
             http.context = std::make_unique<admin::Context>(admin::Context{
                 http.pool, clock, settings.jwt_secret, secret_box, http.checker, settings.request_timeout});
             http.server = std::make_unique<http::Server>(options, make_router(*http.context));

@@ -45,6 +45,11 @@ bool is_worth_a_repetition(const store::DatabaseError& error) {
     return error.is(store::sqlstate::serialization_failure) || error.is(store::sqlstate::deadlock_detected);
 }
 
+// Part of the batch is refused for what it holds; else the whole of it is, for now.
+bool blames_a_message(const store::DatabaseError& error) {
+    return error.blames_the_data() || error.is(store::partial_win);
+}
+
 class Waiting {
 public:
     Waiting(Ticket& ticket, const asio::any_io_executor& executor, Event& answered) : ticket_(ticket) {
@@ -227,8 +232,8 @@ awaitable<bool> MessageBatcher::connect(SteadyTime until) {
     co_return true;
 }
 
-// One statement for all; where the database refuses it, for its halves, until a message that is refused
-// stands alone.
+// One statement for all; where the database refuses what is in it, for its halves, until a message that is
+// refused stands alone.
 awaitable<void> MessageBatcher::write(Tickets batch) {
     const InFlight in_flight(batch);
     Tickets losers;
@@ -241,7 +246,10 @@ awaitable<void> MessageBatcher::write(Tickets batch) {
         auto written = co_await write_part(part);
         losers.insert(losers.end(), written.losers.begin(), written.losers.end());
         if (!written.error) continue;
-        if (part.size() > 1) {
+        if (!blames_a_message(*written.error)) {
+            spdlog::warn("{} messages can not be stored for now: {}", part.size(), written.error->what());
+            for (const auto& ticket : part) ticket->answer(Refusal::not_stored);
+        } else if (part.size() > 1) {
             const auto middle = part.begin() + std::ssize(part) / 2;
             parts.emplace_back(middle, part.end());
             parts.emplace_back(part.begin(), middle);
@@ -273,10 +281,12 @@ awaitable<MessageBatcher::Written> MessageBatcher::write_part(const Tickets& par
         if (error->connection_lost()) {
             spdlog::warn("ingest lost its database connection: {}", error->what());
             in_doubt = true;
-            if (co_await connect(deadline)) continue;
+            co_await sleep_for(first_pause);
+            if (co_await connect(deadline) && now() < deadline) continue;
             co_return Written{};  // announced and in flight: both end as unknown
         }
         if (is_worth_a_repetition(*error) && now() < deadline) continue;
+        if (in_doubt && !blames_a_message(*error)) co_return Written{};
         announcement.failed(in_doubt);
         co_return Written{{}, std::move(error)};
     }

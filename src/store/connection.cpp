@@ -1,5 +1,7 @@
 #include "store/connection.hpp"
 
+#include <algorithm>
+#include <array>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -17,7 +19,15 @@ DatabaseError::DatabaseError(std::string sqlstate, const std::string& message, s
     : std::runtime_error(message), sqlstate_(std::move(sqlstate)), constraint_(std::move(constraint)) {}
 
 bool DatabaseError::connection_lost() const {
-    return sqlstate_.starts_with("08") || sqlstate_.starts_with("57P0") || sqlstate_ == "53300";
+    return sqlstate_.starts_with("08") || sqlstate_.starts_with("57P0") ||
+           is(sqlstate::too_many_connections) || is(sqlstate::read_only_transaction);
+}
+
+bool DatabaseError::blames_the_data() const {
+    // Cardinality, values, constraints, limits, a trigger's own words, damaged rows.
+    static constexpr std::array<std::string_view, 6> classes{"21", "22", "23", "54", "P0", "XX"};
+    return std::any_of(classes.begin(), classes.end(),
+                       [&](std::string_view one) { return sqlstate_.starts_with(one); });
 }
 
 struct Connection::Impl {

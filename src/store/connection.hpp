@@ -21,8 +21,11 @@ public:
         return sqlstate_;
     }  // five characters; "08006" where the connection is gone
     const std::string& constraint() const { return constraint_; }  // the violated constraint's name, or empty
-    bool connection_lost() const;  // classes 08 and 57P0x, 53300: try again later, on a new connection. What
-                                   // was under way may or may not have happened.
+    bool connection_lost() const;  // classes 08 and 57P0x, 53300, and 25006, a server that has become a
+                                   // standby: try again later, on a new connection. What was under way may
+                                   // or may not have happened.
+    bool blames_the_data() const;  // the same would be refused again, whenever it is sent; any other error
+                                   // may pass
     bool is(std::string_view state) const { return sqlstate_ == state; }
 
 private:
@@ -34,6 +37,9 @@ inline constexpr std::string_view unique_violation = "23505";
 inline constexpr std::string_view serialization_failure = "40001";
 inline constexpr std::string_view deadlock_detected = "40P01";
 inline constexpr std::string_view connection_failure = "08006";
+inline constexpr std::string_view too_many_connections = "53300";
+inline constexpr std::string_view read_only_transaction = "25006";
+inline constexpr std::string_view lock_not_available = "55P03";
 inline constexpr std::string_view query_canceled = "57014";  // by its statement_timeout, too
 }  // namespace sqlstate
 

@@ -66,7 +66,8 @@ awaitable<Pool::Lease> Pool::acquire() {
         co_await turn->async_wait(asio::redirect_error(use_awaitable, error));
         if (!error) {
             std::erase(impl->waiting, turn);
-            throw DatabaseError("53300", "every database connection is in use");
+            throw DatabaseError(std::string(sqlstate::too_many_connections),
+                                "every database connection is in use");
         }
         if ((co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none) {
             std::erase(impl->waiting, turn);

@@ -14,7 +14,6 @@ constexpr std::chrono::milliseconds longest_wait_for_a_table{2'000};
 constexpr std::int64_t rows_a_batch = 1'000;
 constexpr std::chrono::minutes endpoint_changes_are_kept{10};
 constexpr std::chrono::days processes_are_kept{1};
-constexpr std::string_view lock_not_available = "55P03";
 
 std::int64_t count(seconds time) { return time.count(); }
 
@@ -41,7 +40,7 @@ awaitable<bool> drop_partition(Connection& connection, std::string parent, std::
             Params::of(parent, child, static_cast<std::int64_t>(longest_wait_for_a_table.count())));
         co_return rows.get<bool>(0, 0);
     } catch (const DatabaseError& error) {
-        if (!error.is(lock_not_available)) throw;
+        if (!error.is(sqlstate::lock_not_available)) throw;
         co_return false;
     }
 }

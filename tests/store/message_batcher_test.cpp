@@ -348,6 +348,39 @@ TEST_CASE("while the database is away submitters are told within the bound that 
     CHECK(f.hand_off.batches() == 0);
 }
 
+TEST_CASE("while the database takes no writes submitters are told that nothing is stored, and then it is") {
+    BatcherFixture f(with_wait(std::chrono::milliseconds(300)));
+    f.allow_writes(false);
+    f.start();
+    std::vector<std::future<Answer>> futures;
+    for (int i = 0; i < 20; ++i) futures.push_back(f.submit(f.message()));
+    for (auto& future : futures) {
+        const auto answer = answer_of(future);
+        CHECK((answer == Answer{Refusal::not_stored} || answer == Answer{Refusal::unknown}));
+    }
+    f.allow_writes(true);
+    while (std::holds_alternative<Refusal>(answer_of(f.submit(f.message())))) {
+    }
+    CHECK(f.count("message") == 1);
+    f.stop();
+    CHECK(f.hand_off.sound());
+}
+
+TEST_CASE("a database without room refuses for now, and not this message for ever") {
+    BatcherFixture f;
+    f.sql(
+        "CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'full' USING "
+        "ERRCODE = '53100'; END $$; CREATE TRIGGER test_only BEFORE INSERT ON message FOR EACH ROW EXECUTE "
+        "FUNCTION no_room()");
+    std::vector<std::future<Answer>> futures;
+    for (int i = 0; i < 20; ++i) futures.push_back(f.submit(f.message()));
+    f.start();
+    for (auto& future : futures) CHECK(answer_of(future) == Answer{Refusal::not_stored});
+    f.sql("DROP TRIGGER test_only ON message");
+    accepted(answer_of(f.submit(f.message())));
+    CHECK(f.count("message") == 1);
+}
+
 TEST_CASE(
     "while the database hangs submitters are told that it is unknown, and sending again stores the message "
     "once") {

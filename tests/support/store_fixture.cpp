@@ -32,6 +32,11 @@ std::unique_ptr<store::Connection> StoreFixture::open(bool hot) {
     return run(store::Connection::open(io_.get_executor(), connect_options(hot)));
 }
 
+void StoreFixture::allow_writes(bool allowed) const {
+    sql(fmt::format("BEGIN READ WRITE; ALTER DATABASE {} SET default_transaction_read_only = {}; COMMIT",
+                    sql("SELECT current_database()"), allowed ? "off" : "on"));
+}
+
 void StoreFixture::run_to_end(boost::asio::awaitable<void> work) {
     bool ended = false;
     std::exception_ptr failure;

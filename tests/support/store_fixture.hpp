@@ -21,6 +21,8 @@ public:
     std::unique_ptr<store::Connection> open(bool hot = false);
     std::string sql(const std::string& text) const { return run_sql(conninfo_, text); }
     boost::asio::io_context& io() { return io_; }
+    // Sessions that begin from now on may only read, as at a standby, or may write again.
+    void allow_writes(bool allowed) const;
 
     // Runs a coroutine to its end, at most 60 s, and gives what it returns.
     template <class T>
