@@ -64,15 +64,14 @@ awaitable<Pool::Lease> Pool::acquire() {
         impl->waiting.push_back(turn);
         boost::system::error_code error;
         co_await turn->async_wait(asio::redirect_error(use_awaitable, error));
-        if (!error) {
-            std::erase(impl->waiting, turn);
-            throw DatabaseError(std::string(sqlstate::too_many_connections),
-                                "every database connection is in use");
-        }
-        if ((co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none) {
-            std::erase(impl->waiting, turn);
-            throw boost::system::system_error(asio::error::operation_aborted);
-        }
+        const bool cancelled =
+            (co_await asio::this_coro::cancellation_state).cancelled() != asio::cancellation_type::none;
+        if (error && !cancelled) continue;
+        // Woken in the moment of giving up: somebody else's turn.
+        if (std::erase(impl->waiting, turn) == 0) impl->wake_one();
+        if (cancelled) throw boost::system::system_error(asio::error::operation_aborted);
+        throw DatabaseError(std::string(sqlstate::too_many_connections),
+                            "every database connection is in use");
     }
     ++impl->open;
     std::unique_ptr<Connection> connection;

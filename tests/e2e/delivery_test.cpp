@@ -141,6 +141,22 @@ TEST_CASE("410 disables the endpoint and nothing more is sent") {
     CHECK(receiver.count() == 1);
 }
 
+TEST_CASE("a subscriber disables its endpoint, or ends a message, by the header webhook-delivery") {
+    Receiver aborts({.status = 500, .body = "", .fields = {{"webhook-delivery", "abort-message"}}});
+    Receiver leaves({.status = 200, .body = "", .fields = {{"webhook-delivery", "disable"}}});
+    const auto to = subscribe(service(), aborts), from = subscribe(service(), leaves);
+    service().send(to.application, "order.paid", "{}");
+    service().send(from.application, "order.paid", "{}");
+    const auto list = "/api/v1/app/" + to.application + "/dead-letter";
+    REQUIRE(eventually([&] { return dead_letters(service(), to.application) == 1; }));
+    CHECK(service().expect(200, "GET", list).at("data").at(0).at("reason").as_string() ==
+          "aborted-by-receiver");
+    const auto endpoint = "/api/v1/app/" + from.application + "/endpoint/" + from.endpoint;
+    REQUIRE(eventually([&] { return service().expect(200, "GET", endpoint).at("disabled").as_bool(); }));
+    CHECK(aborts.count() == 1);
+    CHECK(leaves.count() == 1);
+}
+
 TEST_CASE("after a disable was answered no byte of a request is sent (I6)") {
     Receiver receiver({.status = 200, .body = "", .fields = {}, .delay = milliseconds(5)});
     const auto to = subscribe(service(), receiver);
