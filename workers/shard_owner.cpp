@@ -5,6 +5,7 @@
 #include <charconv>
 #include <spdlog/spdlog.h>
 
+#include "async/task.hpp"
 #include "base/encoding.hpp"
 
 namespace posthorn::workers {
@@ -64,7 +65,8 @@ ShardOwner::ShardOwner(boost::asio::any_io_executor executor, OwnerOptions optio
 
 awaitable<void> ShardOwner::run() {
     using namespace boost::asio::experimental::awaitable_operators;
-    co_await (own() && give_away() && listen());
+    co_await (part_of_task("ownership", own()) && part_of_task("rebalancing", give_away()) &&
+              part_of_task("notifications", listen()));
 }
 
 awaitable<void> ShardOwner::own() {

@@ -4,6 +4,8 @@
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <spdlog/spdlog.h>
 
+#include "async/task.hpp"
+
 namespace posthorn::workers {
 
 using boost::asio::awaitable;
@@ -108,7 +110,8 @@ WorkerLoop::~WorkerLoop() = default;
 
 awaitable<void> WorkerLoop::run() {
     using namespace boost::asio::experimental::awaitable_operators;
-    co_await (pump() && fetch() && mark() && completion_.run());
+    co_await (part_of_task("deliveries", pump()) && part_of_task("reading deliveries", fetch()) &&
+              part_of_task("endpoint states", mark()) && part_of_task("outcomes", completion_.run()));
 }
 
 void WorkerLoop::poke() { pump_event_.set(); }

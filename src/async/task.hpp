@@ -14,8 +14,8 @@ namespace posthorn {
 // stop(), never left alone.
 class Task {
 public:
-    // An exception that ends the coroutine, other than its cancellation, is given to `on_failure`, on the
-    // loop's thread.
+    // An exception that ends the coroutine before it was asked to stop, or another than its cancellation, is
+    // given to `on_failure`, on the loop's thread.
     Task(boost::asio::any_io_executor executor, std::function<boost::asio::awaitable<void>()> body,
          std::function<void(std::exception_ptr)> on_failure);
     ~Task();  // stop()
@@ -28,10 +28,19 @@ public:
     }
 
 private:
+    struct Stopping {  // of the loop's thread
+        boost::asio::cancellation_signal signal;
+        bool requested = false;
+    };
+
     boost::asio::any_io_executor executor_;
-    std::shared_ptr<boost::asio::cancellation_signal> signal_;
+    std::shared_ptr<Stopping> stopping_;
     std::shared_future<void> done_;
 };
+
+// One of several parts that a task joins by &&. When one fails the others are cancelled, and the exceptions
+// that come out of && need not tell which it was: this logs it, and passes it on.
+boost::asio::awaitable<void> part_of_task(std::string name, boost::asio::awaitable<void> part);
 
 // Runs a coroutine on a loop from another thread and waits for its result; its exception is thrown here.
 template <class T>

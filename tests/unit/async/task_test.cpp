@@ -48,6 +48,29 @@ TEST_CASE("a task that throws reports it once") {
     CHECK(failures == 1);
 }
 
+TEST_CASE("a task whose parts were cancelled because one of them failed has failed") {
+    Loop loop("test");
+    for (const bool first : {true, false}) {
+        std::atomic<int> failures{0};
+        Task joined(
+            loop.executor(),
+            [first]() -> awaitable<void> {
+                using namespace boost::asio::experimental::awaitable_operators;
+                const auto fail = []() -> awaitable<void> {
+                    throw std::runtime_error("broken");
+                    co_return;
+                };
+                if (first)
+                    co_await (part_of_task("a", fail()) && part_of_task("b", wait_for_ever()));
+                else
+                    co_await (part_of_task("a", wait_for_ever()) && part_of_task("b", fail()));
+            },
+            [&](std::exception_ptr) { ++failures; });
+        CHECK(joined.wait_for(std::chrono::seconds(10)));
+        CHECK(failures == 1);
+    }
+}
+
 TEST_CASE("an event set before the wait is remembered, and one wait takes it") {
     Loop loop("test");
     const auto outcome = run_on(loop.executor(), []() -> awaitable<std::pair<bool, bool>> {
