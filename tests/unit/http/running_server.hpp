@@ -9,7 +9,7 @@
 #include <thread>
 
 #include "http/server.hpp"
-#include "test_client.hpp"
+#include "support/test_client.hpp"
 
 namespace posthorn::http::test {
 

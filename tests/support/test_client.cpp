@@ -1,4 +1,4 @@
-#include "test_client.hpp"
+#include "support/test_client.hpp"
 
 #include <arpa/inet.h>
 #include <array>
@@ -30,9 +30,10 @@ std::string Answer::field(std::string_view name) const {
     return {};
 }
 
-TestClient::TestClient(std::uint16_t port) : socket_(::socket(AF_INET, SOCK_STREAM, 0)) {
+TestClient::TestClient(std::uint16_t port, std::chrono::seconds patience)
+    : socket_(::socket(AF_INET, SOCK_STREAM, 0)) {
     if (socket_ < 0) throw_errno("socket");
-    const timeval timeout{.tv_sec = 5, .tv_usec = 0};
+    const timeval timeout{.tv_sec = patience.count(), .tv_usec = 0};
     set_option(socket_, SOL_SOCKET, SO_RCVTIMEO, timeout);
     set_option(socket_, SOL_SOCKET, SO_SNDTIMEO, timeout);
     set_option(socket_, IPPROTO_TCP, TCP_NODELAY, 1);

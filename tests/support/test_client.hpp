@@ -20,10 +20,10 @@ struct Answer {
 enum class Body { expected, none };  // none: of an answer to HEAD
 
 // A plain blocking client, so that what goes over the wire is exactly what the test says. Every wait ends
-// after 5 s with an exception.
+// after the patience given with std::system_error.
 class TestClient {
 public:
-    explicit TestClient(std::uint16_t port);
+    explicit TestClient(std::uint16_t port, std::chrono::seconds patience = std::chrono::seconds(5));
     TestClient(TestClient&& other) noexcept : socket_(std::exchange(other.socket_, -1)) {}
     TestClient(const TestClient&) = delete;
     TestClient& operator=(const TestClient&) = delete;
