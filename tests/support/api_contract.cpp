@@ -215,31 +215,35 @@ private:
 };
 
 // One for all threads: its schemas are large, and slow to make.
-template <class Use>
-auto with_contract(Use use) {
-    static Contract contract;
-    static std::mutex mutex;
-    const std::lock_guard lock(mutex);
-    return use(contract);
+struct SharedContract {
+    std::mutex mutex;
+    Contract contract;
+};
+SharedContract& shared() {
+    static SharedContract one;
+    return one;
 }
 
 }  // namespace
 
 void check_operational_webhook(std::string_view payload) {
     try {
-        with_contract([&](Contract& contract) { contract.check_webhook(payload); });
+        const std::lock_guard lock(shared().mutex);
+        shared().contract.check_webhook(payload);
     } catch (const std::exception& error) {
         throw std::runtime_error(fmt::format("{}\n{}", error.what(), payload));
     }
 }
 
 std::set<std::string> documented_operations() {
-    return with_contract([](const Contract& contract) { return contract.operations(); });
+    const std::lock_guard lock(shared().mutex);
+    return shared().contract.operations();
 }
 
 void check_contract(std::string_view method, std::string_view path, int status, std::string_view body) {
     try {
-        with_contract([&](Contract& contract) { contract.check(method, path, status, body); });
+        const std::lock_guard lock(shared().mutex);
+        shared().contract.check(method, path, status, body);
     } catch (const std::exception& error) {
         throw std::runtime_error(
             fmt::format("{} {} gave {}, but {}\n{}", method, path, status, error.what(), body));
