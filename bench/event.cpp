@@ -4,16 +4,27 @@
 #include <fmt/format.h>
 #include <stdexcept>
 
+#include "base/random.hpp"
+
 namespace posthorn::bench {
 
 namespace {
 constexpr std::string_view before_number = R"({"number":")";
 constexpr std::string_view before_filler = R"(","filler":")";
 constexpr std::string_view end_of_payload = R"("})";
-constexpr std::size_t number_digits = 12;
 constexpr std::size_t fixed_bytes =
-    before_number.size() + number_digits + before_filler.size() + end_of_payload.size();
+    before_number.size() + Event::number_digits + before_filler.size() + end_of_payload.size();
 static_assert(fixed_bytes <= smallest_payload_bytes);
+static_assert(Event::number_position == before_number.size() + 1);
+constexpr std::uint64_t filler_seed = 8071;
+
+std::string filler(std::size_t bytes) {
+    constexpr std::string_view letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    Random random(filler_seed);
+    std::string text;
+    for (std::size_t i = 0; i < bytes; ++i) text += letters[random.next() % letters.size()];
+    return text;
+}
 }  // namespace
 
 Event::Event(std::size_t payload_bytes) : payload_bytes_(payload_bytes) {
@@ -24,7 +35,7 @@ Event::Event(std::size_t payload_bytes) : payload_bytes_(payload_bytes) {
     submission_ += before_number;
     submission_.append(number_digits, '0');
     submission_ += before_filler;
-    submission_.append(payload_bytes - fixed_bytes, 'x');
+    submission_ += filler(payload_bytes - fixed_bytes);
     submission_ += end_of_payload;
     submission_ += '}';
 }

@@ -10,7 +10,8 @@ namespace posthorn::bench {
 inline constexpr std::size_t smallest_payload_bytes = 64;
 
 // The messages that are sent: each holds its number at a place that is known, so that neither side parses
-// JSON, and is filled up to its size.
+// JSON, and is filled up to its size with what does not compress: PostgreSQL would store next to nothing of
+// a large payload otherwise.
 class Event {
 public:
     // Throws std::invalid_argument below smallest_payload_bytes.
@@ -22,6 +23,9 @@ public:
 
     // The number of a received payload; nothing if it is none of ours.
     static std::optional<std::uint64_t> number_in(std::string_view payload);
+
+    // Where SQL writes the number into payload(0): its first character, counted from 1, and how many.
+    static constexpr int number_position = 12, number_digits = 12;
 
 private:
     std::string submission_;

@@ -60,6 +60,11 @@ double time_below(const std::map<pid_t, ProcessTimes>& all, pid_t ancestor) {
     return sum;
 }
 
+double time_of_ended(const std::map<pid_t, ProcessTimes>& all, pid_t parent) {
+    const auto found = all.find(parent);
+    return found == all.end() ? 0 : found->second.ended;
+}
+
 // Everything but idle and waiting, from /proc/stat; guests are part of user.
 double busy_time() {
     std::ifstream file("/proc/stat");
@@ -102,13 +107,17 @@ CpuTime& CpuTime::operator+=(const CpuTime& more) {
     return *this;
 }
 
-CpuTime cpu_time(pid_t service) {
+CpuTime cpu_time(const ProcessIds& processes) {
     CpuTime time;
-    if (service > 0) {
-        const auto all = all_processes();
-        if (const auto found = all.find(service); found != all.end()) time.service = found->second.own;
-        time.postgres = time_below(all, service);
-    }
+    const auto all = all_processes();
+    const auto own = [&](pid_t pid) {
+        const auto found = all.find(pid);
+        return found == all.end() ? 0 : found->second.own;
+    };
+    for (const auto service : processes.services) time.service += own(service);
+    if (processes.postgres > 0)
+        time.postgres = own(processes.postgres) + time_of_ended(all, processes.postgres) +
+                        time_below(all, processes.postgres);
     time.bench = time_of_self();
     time.others = busy_time() - time.service - time.postgres - time.bench;
     return time;

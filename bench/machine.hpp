@@ -1,20 +1,27 @@
 #pragma once
 #include <string>
 #include <sys/types.h>
+#include <vector>
 
 namespace posthorn::bench {
+
+// What is measured.
+struct ProcessIds {
+    std::vector<pid_t> services;
+    pid_t postgres = 0;  // its main process; 0: none runs
+};
 
 // Seconds of CPU used so far.
 struct CpuTime {
     double service = 0;
-    double postgres = 0;  // the service's child processes, with those that have ended
+    double postgres = 0;  // with its sessions, also those that have ended
     double bench = 0;     // this process: generator and receiver
     double others = 0;    // everything else that ran on this machine, the kernel's own threads too
 
     CpuTime operator-(const CpuTime& earlier) const;
     CpuTime& operator+=(const CpuTime& more);
 };
-CpuTime cpu_time(pid_t service);  // 0: there is none
+CpuTime cpu_time(const ProcessIds& processes);
 
 double peak_resident_mib(pid_t process);
 

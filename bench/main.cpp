@@ -6,10 +6,13 @@
 #include <cstdio>
 #include <fmt/format.h>
 #include <fstream>
-#include <thread>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
 
-#include "bench/installation.hpp"
-#include "bench/report.hpp"
+#include "bench/event.hpp"
+#include "bench/generator.hpp"
+#include "bench/receiver.hpp"
+#include "bench/scenarios.hpp"
 #include "cli/command.hpp"
 
 namespace posthorn::bench {
@@ -17,96 +20,55 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::chrono::seconds warm_up{3};
-constexpr std::chrono::milliseconds time_for_duplicates{1'000};
-constexpr double most_messages_per_second = 60'000, most_without_service = 400'000;
 constexpr int exit_interrupted = 130;
+constexpr std::string_view quick = "quick";
 
 struct Request {
     Plan plan;
-    fs::path program, directory = "/var/tmp", json_file;
+    std::vector<std::string> names;
+    fs::path json_file;
 };
 
-void add_options(CLI::App& app, Request& request, std::string& mode, int& seconds) {
+void add_options(CLI::App& app, Request& request) {
     auto& plan = request.plan;
-    app.add_option("mode", mode, "quick: each measurement once and for 10 s")
-        ->check(CLI::IsMember({"quick"}));
-    app.add_option("--seconds", seconds, "of each measurement (default 15)")->check(CLI::Range(1, 3600));
-    app.add_option("--repeat", plan.repetitions, "of which the median is shown (default 3)")
+    std::vector<std::string> names{std::string(quick)};
+    for (const auto& scenario : all_scenarios()) names.emplace_back(scenario.name);
+    app.add_option("scenarios", request.names,
+                   "those to run, or quick (default: all but storage_limit and bench_itself)")
+        ->check(CLI::IsMember(names));
+    app.add_option("--seconds", plan.seconds, "of each measurement (default 8; quick 5)")
+        ->check(CLI::Range(1, 3600));
+    app.add_option("--repeat", plan.repetitions, "of which the median counts (default 3; quick 2)")
         ->check(CLI::Range(1, 100));
-    app.add_option("--rate", plan.rate, "messages/s of the latency (default 1000)")
+    app.add_option("--rate", plan.rate, "messages/s where latency is measured (default 1000)")
         ->check(CLI::Range(1.0, 20e3));
     app.add_option("--endpoints", plan.endpoints, "each in an application of its own (default 1000)")
-        ->check(CLI::Range(std::uint32_t{1}, most_endpoints));
+        ->check(CLI::Range(std::uint32_t{10}, most_endpoints - 1'000));
     app.add_option("--connections", plan.connections, "of the generator (default 128)")
         ->check(CLI::Range(1, 10'000));
     app.add_option("--payload-bytes", plan.payload_bytes, "(default 500)")
         ->check(CLI::Range(smallest_payload_bytes, std::size_t{60'000}));
     app.add_option("--check-every", plan.check_every, "one signature in so many is checked (default 100)")
         ->check(CLI::Range(1, 1'000'000));
-    app.add_flag("!--no-latency", plan.measure_latency, "throughput alone");
-    app.add_flag("!--no-throughput", plan.measure_throughput, "latency alone");
-    app.add_flag("--without-service", plan.without_service,
-                 "the generator straight to the receiver: what the bench itself can do and costs");
+    app.add_option("--dead", plan.dead_deliveries, "isolation: due at the dead endpoint (default 1000000)")
+        ->check(CLI::Range(1, 100'000'000));
+    app.add_option("--stored", plan.stored, "flatness: messages and attempts (default 2000000)")
+        ->check(CLI::Range(1, 1'000'000'000));
+    app.add_option("--hold", plan.hold, "flatness: seconds that a transaction stays open (default 30)")
+        ->check(CLI::Range(1, 86'400));
+    app.add_option("--backlog", plan.backlog, "flatness: of the endpoint that returns (default 200000)")
+        ->check(CLI::Range(1, 100'000'000));
     app.add_option("--json", request.json_file, "also write everything there");
-    app.add_option("--program", request.program, "(default: the posthorn beside this program)");
-    app.add_option("--directory", request.directory, "on a disk, for the database (default /var/tmp)");
+    app.add_option("--program", plan.program, "(default: the posthorn beside this program)");
+    app.add_option("--directory", plan.directory, "on a disk, for the database (default /var/tmp)");
 }
 
-Ledger make_ledger(const Plan& plan) {
-    const auto seconds = static_cast<double>(plan.seconds.count()) * static_cast<double>(plan.repetitions);
-    const auto fast = static_cast<double>(warm_up.count()) + (plan.measure_throughput ? seconds : 0);
-    const auto most = plan.without_service ? most_without_service : most_messages_per_second;
-    return Ledger(static_cast<std::size_t>(fast * most + seconds * plan.rate) + 1'000);
-}
-
-Generator::Options generator_options(const Plan& plan, const Receiver& receiver,
-                                     const Installation* installation) {
-    Generator::Options options;
-    options.connections = plan.connections;
-    options.payload_bytes = plan.payload_bytes;
-    options.bare = plan.without_service;
-    options.port = installation ? installation->port() : receiver.port();
-    if (installation) {
-        options.token = installation->token();
-        options.paths = installation->paths();
-    } else {
-        for (std::uint32_t i = 0; i < plan.endpoints; ++i) options.paths.push_back(Receiver::path_of(i));
-    }
-    return options;
-}
-
-void add_to_totals(Results& results, const Measurement& measured) {
-    results.sent += measured.sent.end - measured.sent.first;
-    results.arrived += measured.arrived;
-    results.lost += measured.lost();
-    for (const auto& [status, count] : measured.sent.refused) results.refused += count;
-}
-
-void complete_totals(Results& results, const Receiver& receiver, const Ledger& ledger) {
-    std::this_thread::sleep_for(time_for_duplicates);
-    receiver.rethrow_failure();
-    results.duplicates = duplicates_so_far(ledger);
-    results.foreign = receiver.counts().foreign;
-    results.misdelivered = receiver.counts().misdelivered;
-    results.signatures = receiver.counts().signatures;
-    results.forged = receiver.counts().forged;
-}
-
-void measure_all(Results& results, Generator& generator, const Receiver& receiver, const Ledger& ledger,
-                 pid_t service) {
-    const auto& plan = results.plan;
-    const auto once = [&](std::string_view what, const Load& load) {
-        fmt::print(stderr, "bench: {}\n", what);
-        auto measured = measure(generator, receiver, ledger, service, load);
-        add_to_totals(results, measured);
-        return measured;
+bool is_wanted(const Scenario& scenario, const std::vector<std::string>& names) {
+    if (names.empty()) return scenario.in_full;
+    const auto named = [&](std::string_view name) {
+        return std::find(names.begin(), names.end(), name) != names.end();
     };
-    once("warming up", {warm_up, std::nullopt});
-    for (std::size_t i = 0; plan.measure_latency && i < plan.repetitions; ++i)
-        results.latency.push_back(once("latency", {plan.seconds, plan.rate}));
-    for (std::size_t i = 0; plan.measure_throughput && i < plan.repetitions; ++i)
-        results.throughput.push_back(once("throughput", {plan.seconds, std::nullopt}));
+    return named(scenario.name) || (scenario.in_quick && named(quick));
 }
 
 Results run(const Request& request) {
@@ -114,42 +76,30 @@ Results run(const Request& request) {
     results.plan = request.plan;
     results.machine = this_machine();
     raise_descriptor_limit();
-    auto ledger = make_ledger(request.plan);
-    Receiver receiver(ledger, request.plan.payload_bytes, request.plan.endpoints);
-    std::unique_ptr<Installation> installation;
-    if (!request.plan.without_service) {
-        fmt::print(stderr, "bench: starting the service and making {} endpoints\n", request.plan.endpoints);
-        installation =
-            std::make_unique<Installation>(Installation::Options{request.program, request.directory});
-        receiver.check_signatures(
-            installation->make_endpoints(request.plan.endpoints, [&](auto i) { return receiver.url_of(i); }),
-            request.plan.check_every);
+    const auto begin = now_ns();
+    for (const auto& scenario : all_scenarios()) {
+        if (!is_wanted(scenario, request.names)) continue;
+        throw_if_interrupted();
+        scenario.run(results);
     }
-    {
-        Generator generator(generator_options(request.plan, receiver, installation.get()), ledger);
-        measure_all(results, generator, receiver, ledger, installation ? installation->pid() : 0);
-    }
-    if (installation) {
-        results.peak_resident_mib = peak_resident_mib(installation->pid());
-        results.exit_status = installation->stop();
-        if (const auto log = installation->log(); !log.empty()) fmt::print(stderr, "{}", log);
-    }
-    complete_totals(results, receiver, ledger);
+    results.seconds = static_cast<double>(now_ns() - begin) / 1e9;
     return results;
 }
 
 void note_interrupt(int) { interrupted = true; }
 
+void write_json(const fs::path& path, const Results& results) {
+    std::ofstream file(path);
+    file << boost::json::serialize(json_of(results)) << '\n';
+    if (!file.flush()) throw std::runtime_error("can not write " + path.string());
+}
+
 int run_reporting(const Request& request) {
     try {
         const auto results = run(request);
         fmt::print("{}", table_of(results));
-        if (!request.json_file.empty()) {
-            std::ofstream file(request.json_file);
-            file << boost::json::serialize(json_of(results)) << '\n';
-            if (!file.flush()) throw std::runtime_error("can not write " + request.json_file.string());
-        }
-        return results.flawless() ? cli::exit_ok : cli::exit_failed;
+        if (!request.json_file.empty()) write_json(request.json_file, results);
+        return results.tally.flawless() ? cli::exit_ok : cli::exit_failed;
     } catch (const Interrupted&) {
         return exit_interrupted;
     } catch (const std::exception& error) {
@@ -158,22 +108,30 @@ int run_reporting(const Request& request) {
     }
 }
 
+std::string list_of_scenarios() {
+    std::string text = "Scenarios:\n";
+    for (const auto& scenario : all_scenarios())
+        text += fmt::format("  {:<16}{}{}\n", scenario.name, scenario.measures,
+                            scenario.in_quick ? " (quick)" : "");
+    return text;
+}
+
 int main_of_bench(int argc, char** argv) {
     Request request;
-    request.program = fs::read_symlink("/proc/self/exe").parent_path() / "posthorn";
-    std::string mode;
-    int seconds = 0;
+    request.plan.program = fs::read_symlink("/proc/self/exe").parent_path() / "posthorn";
     CLI::App app(
-        "Measures posthorn on this machine: the service with a PostgreSQL of its own, a generator and a "
+        "Measures posthorn on this machine: services, a PostgreSQL of the bench's own, a generator and a "
         "receiver.",
         "posthorn_bench");
-    add_options(app, request, mode, seconds);
+    app.footer(list_of_scenarios());
+    add_options(app, request);
     CLI11_PARSE(app, argc, argv);
-    if (mode == "quick") {
-        if (app.count("--repeat") == 0) request.plan.repetitions = 1;
-        if (seconds == 0) seconds = 10;
+    if (std::find(request.names.begin(), request.names.end(), quick) != request.names.end()) {
+        if (app.count("--seconds") == 0) request.plan.seconds = std::chrono::seconds(5);
+        if (app.count("--repeat") == 0) request.plan.repetitions = 2;
     }
-    if (seconds != 0) request.plan.seconds = std::chrono::seconds(seconds);
+    spdlog::set_default_logger(spdlog::stderr_logger_mt("bench"));
+    spdlog::set_level(spdlog::level::warn);
     std::signal(SIGINT, note_interrupt);
     std::signal(SIGTERM, note_interrupt);
     std::signal(SIGPIPE, SIG_IGN);

@@ -1,9 +1,10 @@
 #include "bench/receiver.hpp"
 
-#include <arpa/inet.h>
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <fmt/format.h>
+#include <stdexcept>
 #include <sys/socket.h>
 
 #include "base/clock.hpp"
@@ -16,16 +17,21 @@ constexpr std::uint64_t listener_tag = 0;
 constexpr int backlog = 4096;
 constexpr int stop_poll_ms = 50;
 constexpr std::chrono::minutes signature_tolerance{5};
-constexpr std::string_view answer = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+constexpr std::string_view success = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+constexpr std::string_view failure = "HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n";
 constexpr std::string_view path_begin = "/endpoint/";
-constexpr std::uint32_t first_host = 0x10000;  // 127.1.0.1
 
 // Every address of 127.0.0.0/8 must be taken, and a socket takes one or all: strangers are cut at accept.
-Descriptor listen_on_loopback() {
+Descriptor bind_to_any() {
     Descriptor socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), "socket");
     sockaddr_in any{};
     any.sin_family = AF_INET;
     if (bind(socket.get(), reinterpret_cast<const sockaddr*>(&any), sizeof any) != 0) fail_with_errno("bind");
+    return socket;
+}
+
+Descriptor listen_on_loopback() {
+    auto socket = bind_to_any();
     if (listen(socket.get(), backlog) != 0) fail_with_errno("listen");
     return socket;
 }
@@ -47,15 +53,24 @@ std::optional<std::uint32_t> endpoint_in(std::string_view request_line) {
     return error == std::errc() && *end == ' ' ? std::optional(endpoint) : std::nullopt;
 }
 
+std::string loopback_url(std::uint32_t endpoint, std::uint16_t port, std::string_view scheme) {
+    return fmt::format("{}://{}:{}{}", scheme, loopback_text(Receiver::first_host + endpoint), port,
+                       Receiver::path_of(endpoint));
+}
+
 void add_one(std::atomic<std::uint64_t>& count) { count.fetch_add(1, std::memory_order_relaxed); }
 }  // namespace
 
-Receiver::Receiver(Ledger& ledger, std::size_t payload_bytes, std::uint32_t endpoints)
+Receiver::Receiver(Ledger& ledger, std::size_t payload_bytes, std::uint32_t endpoints,
+                   const Certificates* certificates)
     : ledger_(ledger),
       event_(payload_bytes),
-      endpoints_(endpoints),
+      certificates_(certificates),
+      manners_(endpoints),
       listener_(listen_on_loopback()),
-      port_(port_of(listener_)) {
+      refusing_(bind_to_any()),
+      port_(port_of(listener_)),
+      refusing_port_(port_of(refusing_)) {
     poller_.add(listener_.get(), listener_tag);
     thread_ = std::thread([this] {
         try {
@@ -75,10 +90,11 @@ Receiver::~Receiver() {
 std::string Receiver::path_of(std::uint32_t endpoint) { return fmt::format("{}{}", path_begin, endpoint); }
 
 std::string Receiver::url_of(std::uint32_t endpoint) const {
-    const auto address = loopback_address(first_host + endpoint, port_);
-    std::array<char, INET_ADDRSTRLEN> text{};
-    inet_ntop(AF_INET, &address.sin_addr, text.data(), text.size());
-    return fmt::format("http://{}:{}{}", text.data(), port_, path_of(endpoint));
+    return loopback_url(endpoint, port_, certificates_ ? "https" : "http");
+}
+
+std::string Receiver::refusing_url_of(std::uint32_t endpoint) const {
+    return loopback_url(endpoint, refusing_port_, "http");
 }
 
 void Receiver::check_signatures(std::vector<std::string> keys, std::uint64_t every) {
@@ -91,12 +107,20 @@ void Receiver::rethrow_failure() const {
 }
 
 void Receiver::run() {
-    while (!stopping_)
-        for (const auto& event : poller_.wait(stop_poll_ms))
+    while (!stopping_) {
+        for (const auto& event : poller_.wait(poll_limit_ms()))
             if (event.data.u64 == listener_tag)
                 accept_all();
             else
                 read(event.data.u64);
+        send_late_answers();
+    }
+}
+
+int Receiver::poll_limit_ms() const {
+    if (late_answers_.empty()) return stop_poll_ms;
+    const auto left_ms = (late_answers_.front().due_ns - now_ns()) / 1'000'000 + 1;
+    return static_cast<int>(std::clamp<std::int64_t>(left_ms, 0, stop_poll_ms));
 }
 
 void Receiver::accept_all() {
@@ -110,40 +134,92 @@ void Receiver::accept_all() {
         if (ntohl(peer.sin_addr.s_addr) >> 24 != IN_LOOPBACKNET) continue;
         const auto tag = next_tag_++;
         poller_.add(socket.get(), tag);
-        streams_.emplace(tag, Stream(std::move(socket)));
+        auto tls = tls_for(socket);
+        connections_.emplace(tag, Connection{Stream(std::move(socket), std::move(tls))});
     }
 }
 
+// Each endpoint proves to be its own address.
+TlsSession Receiver::tls_for(const Descriptor& socket) const {
+    if (!certificates_) return nullptr;
+    sockaddr_in own{};
+    socklen_t size = sizeof own;
+    if (getsockname(socket.get(), reinterpret_cast<sockaddr*>(&own), &size) != 0)
+        fail_with_errno("getsockname");
+    return certificates_->accept_as(ntohl(own.sin_addr.s_addr));
+}
+
 void Receiver::read(std::uint64_t tag) {
-    auto& stream = streams_.at(tag);
+    auto& connection = connections_.at(tag);
+    auto& stream = connection.stream;
     auto bytes = stream.read();
     if (!bytes) {
-        streams_.erase(tag);
+        connections_.erase(tag);
         return;
     }
+    if (bytes->empty()) return;  // of a TLS handshake
+    if (stream.speaks_http2()) return read_http2(connection, *bytes);
     const auto now = now_ns();
     while (const auto request = first_frame(*bytes)) {
-        take(*request, now);
-        stream.write(answer);
+        const auto manner = take(*request, now);
+        if (manner == Manner::slow)
+            late_answers_.push_back({now + std::chrono::nanoseconds(slow_answer).count(), tag});
+        else
+            answer(stream, manner == Manner::prompt ? success : failure);
         bytes->remove_prefix(request->size);
     }
     stream.keep(*bytes);
 }
 
-void Receiver::take(const HttpFrame& request, std::int64_t now) {
+// Nobody is slow here.
+void Receiver::read_http2(Connection& connection, std::string_view bytes) {
+    if (!connection.http2)
+        connection.http2 = std::make_unique<Http2Session>([this](const HttpFrame& request) {
+            add_one(counts_.over_http2);
+            return take(request, now_ns()) == Manner::failing ? 500 : 200;
+        });
+    if (const auto text = connection.http2->receive(bytes); !text.empty()) answer(connection.stream, text);
+}
+
+void Receiver::send_late_answers() {
+    while (!late_answers_.empty() && late_answers_.front().due_ns <= now_ns()) {
+        if (const auto found = connections_.find(late_answers_.front().connection);
+            found != connections_.end())
+            answer(found->second.stream, success);
+        late_answers_.pop_front();
+    }
+}
+
+void Receiver::answer(Stream& stream, std::string_view text) {
+    stream.write(text);
+    if (stream.has_unsent()) throw std::runtime_error("the service does not read what it is answered");
+}
+
+Manner Receiver::take(const HttpFrame& request, std::int64_t now) {
+    const auto endpoint = endpoint_in(request.first_line());
     const auto number = Event::number_in(request.body);
     if (!number || !ledger_.holds(*number) || request.body != event_.payload(*number)) {
         add_one(counts_.foreign);
-        return;
+        return Manner::prompt;
     }
-    const auto endpoint = static_cast<std::uint32_t>(*number % endpoints_);
-    if (endpoint_in(request.first_line()) != endpoint) add_one(counts_.misdelivered);
-    auto& record = ledger_[*number];
+    const auto& destination = ledger_[*number].destination;
+    const auto place = endpoint.value_or(most_endpoints) - destination.first_endpoint;
+    if (place >= destination.endpoints) {
+        add_one(counts_.misdelivered);
+        return Manner::prompt;
+    }
+    const auto manner = manners_[*endpoint].load();
+    if (manner == Manner::failing) {
+        add_one(counts_.failed);
+        return manner;
+    }
+    auto& delivery = ledger_[*number + place];
     std::int64_t never = 0;
-    record.arrived_ns.compare_exchange_strong(never, now, std::memory_order_relaxed);
-    record.arrivals.fetch_add(1, std::memory_order_release);
+    delivery.arrived_ns.compare_exchange_strong(never, now, std::memory_order_relaxed);
+    delivery.arrivals.fetch_add(1, std::memory_order_release);
     add_one(counts_.requests);
-    if (check_every_ > 0 && *number % check_every_ == 0) check_signature(request, endpoint);
+    if (check_every_ > 0 && (*number + place) % check_every_ == 0) check_signature(request, *endpoint);
+    return manner;
 }
 
 void Receiver::check_signature(const HttpFrame& request, std::uint32_t endpoint) {

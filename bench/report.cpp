@@ -12,81 +12,46 @@ namespace posthorn::bench {
 namespace json = boost::json;
 
 namespace {
-template <typename Key>
-const Measurement& median_by(const std::vector<Measurement>& all, Key key) {
-    std::vector<const Measurement*> sorted;
-    for (const auto& one : all) sorted.push_back(&one);
-    std::sort(sorted.begin(), sorted.end(), [&](auto* a, auto* b) { return key(*a) < key(*b); });
-    return *sorted[(sorted.size() - 1) / 2];
-}
-
-double microseconds_each(double cpu_seconds, const Measurement& measured) {
-    return measured.arrived > 0 ? cpu_seconds * 1e6 / static_cast<double>(measured.arrived) : 0;
-}
-
-double share_of_machine(double cpu_seconds, const Measurement& measured, const Machine& machine) {
-    const auto available = measured.cpu_window_seconds * machine.processors;
-    return available > 0 ? 100 * cpu_seconds / available : 0;
-}
-
 using Out = std::back_insert_iterator<std::string>;
 
 void write_heading(Out out, const Results& results) {
-    const auto& [plan, machine] = std::tie(results.plan, results.machine);
+    const auto& plan = results.plan;
+    const auto& machine = results.machine;
     fmt::format_to(out, "Posthorn {} on {} processors ({}), Linux {}\n", cli::version, machine.processors,
                    machine.model, machine.kernel);
-    if (plan.without_service)
-        fmt::format_to(out, "generator and receiver alone, without a service\n");
-    else
-        fmt::format_to(
-            out, "generator, service, PostgreSQL (fsync and synchronous_commit on) and receiver together\n");
-    fmt::format_to(out, "{} endpoints, {} connections, payloads of {} bytes, {} s each, median of {}\n",
+    fmt::format_to(
+        out, "generator, service, PostgreSQL (fsync and synchronous_commit on) and receiver together\n");
+    fmt::format_to(out, "{} endpoints, {} connections, payloads of {} bytes, {} s each, median of {}\n\n",
                    plan.endpoints, plan.connections, plan.payload_bytes, plan.seconds.count(),
                    plan.repetitions);
 }
 
-void write_cpu(Out out, const Measurement& measured, const Machine& machine) {
-    const auto& cpu = measured.cpu;
-    fmt::format_to(out, "  {:<28}{:>10}{:>10}\n", "processors", "us each", "share");
-    for (const auto& [name, seconds] : {std::pair{"service", cpu.service},
-                                        {"PostgreSQL", cpu.postgres},
-                                        {"generator and receiver", cpu.bench},
-                                        {"everything else here", cpu.others}})
-        fmt::format_to(out, "    {:<26}{:>10.1f}{:>8.0f} %\n", name, microseconds_each(seconds, measured),
-                       share_of_machine(seconds, measured, machine));
+std::string number_text(double value) {
+    const int decimals = value >= 100 ? 0 : value >= 1 ? 1 : 3;
+    return fmt::format("{:.{}f}", value, decimals);
 }
 
-// The median hides an outlier: all of them, in the order in which they were measured.
-template <typename Value>
-void write_each(Out out, std::string_view name, const std::vector<Measurement>& all, int decimals,
-                Value value) {
-    fmt::format_to(out, "  {:<28}", name);
-    for (const auto& one : all) fmt::format_to(out, "{:>10.{}f}", value(one), decimals);
+std::string goal_text(const Goal& goal) {
+    return fmt::format("{} {}", goal.sense == Goal::Sense::at_least ? ">=" : "<=", number_text(goal.value));
+}
+
+void write_figure(Out out, const Figure& figure) {
+    fmt::format_to(out, "{:<15}{:<46}{:>10} {:<13}", figure.scenario, figure.name, number_text(figure.value),
+                   figure.unit);
+    if (figure.goal)
+        fmt::format_to(out, "{:>11}{:>7.2f}  {}", goal_text(*figure.goal), figure.ratio(),
+                       figure.met() ? "met" : "NOT MET");
     *out = '\n';
 }
 
-void write_latency(Out out, const Results& results) {
-    const auto& measured = median_latency(results.latency);
-    fmt::format_to(out, "\n{:<30}{:>10}{:>10}{:>10}{:>10}\n",
-                   fmt::format("latency at {:.0f}/s, ms", results.plan.rate), "p50", "p90", "p99", "max");
-    for (const auto& [name, times] : {std::pair{"request to arrival", measured.due_to_arrived},
-                                      {"request to 202", measured.due_to_accepted},
-                                      {"202 to arrival", measured.accepted_to_arrived}})
-        fmt::format_to(out, "  {:<28}{:>10.2f}{:>10.2f}{:>10.2f}{:>10.2f}\n", name, times.p50, times.p90,
-                       times.p99, times.max);
-    write_each(out, "p99 to arrival, each time", results.latency, 2,
-               [](const Measurement& one) { return one.due_to_arrived.p99; });
-    write_cpu(out, measured, results.machine);
-}
-
-void write_throughput(Out out, const Results& results) {
-    const auto& measured = median_throughput(results.throughput);
-    fmt::format_to(out, "\nthroughput, messages/s\n");
-    fmt::format_to(out, "  {:<28}{:>10.0f}\n", "accepted", measured.accepted_per_second);
-    fmt::format_to(out, "  {:<28}{:>10.0f}\n", "delivered, end to end", measured.delivered_per_second);
-    write_each(out, "delivered, each time", results.throughput, 0,
-               [](const Measurement& one) { return one.delivered_per_second; });
-    write_cpu(out, measured, results.machine);
+void write_tally(Out out, const Tally& tally) {
+    fmt::format_to(
+        out,
+        "\nsent {}, arrived {}: {} refused, {} lost, {} duplicates, {} altered, {} at another endpoint\n",
+        tally.sent, tally.arrived, tally.refused, tally.lost, tally.duplicates, tally.foreign,
+        tally.misdelivered);
+    fmt::format_to(out, "signatures: {} checked, {} wrong\n", tally.signatures, tally.forged);
+    if (tally.exit_status != 0) fmt::format_to(out, "a service ended with status {}\n", tally.exit_status);
 }
 
 json::object json_of(const Percentiles& times) {
@@ -96,10 +61,10 @@ json::object json_of(const Percentiles& times) {
 json::object json_of(const Measurement& measured) {
     json::object refused;
     for (const auto& [status, count] : measured.sent.refused) refused[std::to_string(status)] = count;
-    return {{"sent", measured.sent.end - measured.sent.first},
-            {"accepted", measured.sent.accepted},
+    return {{"messagesAccepted", measured.sent.messages},
             {"refused", refused},
-            {"arrived", measured.arrived},
+            {"deliveriesAccepted", measured.accepted},
+            {"deliveriesArrived", measured.arrived},
             {"seconds", measured.seconds},
             {"acceptedPerSecond", measured.accepted_per_second},
             {"deliveredPerSecond", measured.delivered_per_second},
@@ -113,12 +78,6 @@ json::object json_of(const Measurement& measured) {
                                         {"others", measured.cpu.others}}}};
 }
 
-json::array json_of(const std::vector<Measurement>& all) {
-    json::array list;
-    for (const auto& one : all) list.push_back(json_of(one));
-    return list;
-}
-
 json::object json_of(const Plan& plan) {
     return {{"seconds", plan.seconds.count()},
             {"repetitions", plan.repetitions},
@@ -127,62 +86,108 @@ json::object json_of(const Plan& plan) {
             {"connections", plan.connections},
             {"payloadBytes", plan.payload_bytes},
             {"signatureCheckedEvery", plan.check_every},
-            {"withoutService", plan.without_service}};
+            {"deadDeliveries", plan.dead_deliveries},
+            {"stored", plan.stored},
+            {"holdSeconds", plan.hold.count()},
+            {"backlog", plan.backlog}};
+}
+
+json::object json_of(const Tally& tally) {
+    return {{"sent", tally.sent},
+            {"arrived", tally.arrived},
+            {"refused", tally.refused},
+            {"lost", tally.lost},
+            {"duplicates", tally.duplicates},
+            {"altered", tally.foreign},
+            {"misdelivered", tally.misdelivered},
+            {"signaturesChecked", tally.signatures},
+            {"signaturesWrong", tally.forged},
+            {"serviceExitStatus", tally.exit_status}};
+}
+
+json::object json_of(const Figure& figure) {
+    json::object object{
+        {"scenario", figure.scenario}, {"name", figure.name}, {"value", figure.value}, {"unit", figure.unit}};
+    if (!figure.goal) return object;
+    object["target"] = figure.goal->value;
+    object["atMost"] = figure.goal->sense == Goal::Sense::at_most;
+    object["ratio"] = figure.ratio();
+    object["met"] = figure.met();
+    return object;
+}
+
+json::array& list_in(json::object& measurements, std::string_view scenario, std::string_view name) {
+    auto& lists = measurements[scenario];
+    if (!lists.is_object()) lists = json::object();
+    auto& list = lists.get_object()[name];
+    if (!list.is_array()) list = json::array();
+    return list.get_array();
 }
 }  // namespace
 
-bool Results::flawless() const {
+double Figure::ratio() const { return goal && goal->value > 0 ? value / goal->value : 0; }
+
+bool Figure::met() const {
+    if (!goal) return true;
+    return goal->sense == Goal::Sense::at_least ? value >= goal->value : value <= goal->value;
+}
+
+void Tally::add(const Measurement& measured) {
+    sent += measured.accepted;
+    arrived += measured.arrived;
+    lost += measured.lost();
+    for (const auto& [status, count] : measured.sent.refused) refused += count;
+}
+
+bool Tally::flawless() const {
     return refused == 0 && lost == 0 && duplicates == 0 && foreign == 0 && misdelivered == 0 && forged == 0 &&
            exit_status == 0;
 }
 
-const Measurement& median_latency(const std::vector<Measurement>& all) {
-    return median_by(all, [](const Measurement& one) { return one.due_to_arrived.p99; });
+void Results::add(std::string_view scenario, std::string name, double value, std::string unit,
+                  std::optional<Goal> goal) {
+    figures.push_back({std::string(scenario), std::move(name), value, std::move(unit), goal});
 }
 
-const Measurement& median_throughput(const std::vector<Measurement>& all) {
-    return median_by(all, [](const Measurement& one) { return one.delivered_per_second; });
+void Results::keep(std::string_view scenario, std::string_view name, const Measurement& measured) {
+    list_in(measurements, scenario, name).push_back(json_of(measured));
+}
+
+void Results::keep(std::string_view scenario, std::string_view name, double value) {
+    list_in(measurements, scenario, name).push_back(value);
+}
+
+std::optional<double> Results::value_of(std::string_view scenario, std::string_view name) const {
+    for (const auto& figure : figures)
+        if (figure.scenario == scenario && figure.name == name) return figure.value;
+    return std::nullopt;
 }
 
 std::string table_of(const Results& results) {
     std::string text;
     const auto out = std::back_inserter(text);
     write_heading(out, results);
-    if (!results.throughput.empty()) write_throughput(out, results);
-    if (!results.latency.empty()) write_latency(out, results);
-    fmt::format_to(
-        out,
-        "\nsent {}, arrived {}: {} refused, {} lost, {} duplicates, {} altered, {} at another endpoint\n",
-        results.sent, results.arrived, results.refused, results.lost, results.duplicates, results.foreign,
-        results.misdelivered);
-    if (!results.plan.without_service)
-        fmt::format_to(out, "signatures: {} checked, {} wrong; memory of the service: {:.0f} MiB at most\n",
-                       results.signatures, results.forged, results.peak_resident_mib);
-    if (results.exit_status != 0)
-        fmt::format_to(out, "the service ended with status {}\n", results.exit_status);
+    fmt::format_to(out, "{:<15}{:<46}{:>10} {:<13}{:>11}{:>7}\n", "scenario", "figure", "", "", "target",
+                   "ratio");
+    for (const auto& figure : results.figures) write_figure(out, figure);
+    write_tally(out, results.tally);
+    fmt::format_to(out, "took {:.0f} s\n", results.seconds);
     return text;
 }
 
-json::value json_of(const Results& results) {
-    return json::object{{"version", cli::version},
-                        {"machine", json::object{{"processors", results.machine.processors},
-                                                 {"model", results.machine.model},
-                                                 {"kernel", results.machine.kernel}}},
-                        {"plan", json_of(results.plan)},
-                        {"throughput", json_of(results.throughput)},
-                        {"latency", json_of(results.latency)},
-                        {"peakResidentMib", results.peak_resident_mib},
-                        {"total", json::object{{"sent", results.sent},
-                                               {"arrived", results.arrived},
-                                               {"refused", results.refused},
-                                               {"lost", results.lost},
-                                               {"duplicates", results.duplicates},
-                                               {"altered", results.foreign},
-                                               {"misdelivered", results.misdelivered},
-                                               {"signaturesChecked", results.signatures},
-                                               {"signaturesWrong", results.forged},
-                                               {"serviceExitStatus", results.exit_status}}},
-                        {"flawless", results.flawless()}};
+json::object json_of(const Results& results) {
+    json::array figures;
+    for (const auto& figure : results.figures) figures.push_back(json_of(figure));
+    return {{"version", cli::version},
+            {"machine", json::object{{"processors", results.machine.processors},
+                                     {"model", results.machine.model},
+                                     {"kernel", results.machine.kernel}}},
+            {"plan", json_of(results.plan)},
+            {"figures", figures},
+            {"measurements", results.measurements},
+            {"total", json_of(results.tally)},
+            {"flawless", results.tally.flawless()},
+            {"seconds", results.seconds}};
 }
 
 }  // namespace posthorn::bench

@@ -1,44 +1,61 @@
 #pragma once
-#include <boost/json/value.hpp>
+#include <boost/json/object.hpp>
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "bench/measurement.hpp"
+#include "bench/plan.hpp"
 
 namespace posthorn::bench {
 
-// What a run of the bench was asked for.
-struct Plan {
-    std::chrono::seconds seconds{15};  // of each measurement
-    std::size_t repetitions = 3;
-    double rate = 1'000;  // messages a second, of the latency
-    std::uint32_t endpoints = 1'000;
-    std::size_t connections = 128;
-    std::size_t payload_bytes = 500;
-    std::uint64_t check_every = 100;  // one signature in so many is checked
-    bool measure_latency = true, measure_throughput = true;
-    bool without_service = false;
+struct Goal {
+    enum class Sense { at_least, at_most };
+    Sense sense;
+    double value;
+};
+
+// One line of the table.
+struct Figure {
+    std::string scenario, name;
+    double value;
+    std::string unit;
+    std::optional<Goal> goal;
+
+    double ratio() const;  // to the goal; 0 without one
+    bool met() const;      // true without a goal
+};
+
+// What went right and wrong with the messages of all scenarios, warm-ups included.
+struct Tally {
+    std::uint64_t sent = 0, arrived = 0, refused = 0, lost = 0, duplicates = 0;
+    std::uint64_t foreign = 0, misdelivered = 0, signatures = 0, forged = 0;
+    int exit_status = 0;  // the first of a service that was not 0
+
+    void add(const Measurement& measured);
+    bool flawless() const;
 };
 
 struct Results {
     Plan plan;
     Machine machine;
-    std::vector<Measurement> latency, throughput;  // each repetition
-    double peak_resident_mib = 0;                  // of the service
-    // Of the whole run, with the warm-up:
-    std::uint64_t sent = 0, arrived = 0, refused = 0, lost = 0, duplicates = 0;
-    std::uint64_t foreign = 0, misdelivered = 0, signatures = 0, forged = 0;
-    int exit_status = 0;  // of the service
+    std::vector<Figure> figures;
+    Tally tally;
+    boost::json::object measurements;  // by scenario: all that was measured, for --json
+    double seconds = 0;                // that all of it took
 
-    bool flawless() const;
+    void add(std::string_view scenario, std::string name, double value, std::string unit,
+             std::optional<Goal> goal = std::nullopt);
+    // Puts a measurement into the list of this name.
+    void keep(std::string_view scenario, std::string_view name, const Measurement& measured);
+    void keep(std::string_view scenario, std::string_view name, double value);
+    // Of a figure that was added earlier, if it was.
+    std::optional<double> value_of(std::string_view scenario, std::string_view name) const;
 };
 
-// The repetition in the middle, by the p99 of due to arrived and by what was delivered a second.
-const Measurement& median_latency(const std::vector<Measurement>& all);
-const Measurement& median_throughput(const std::vector<Measurement>& all);
-
 std::string table_of(const Results& results);
-boost::json::value json_of(const Results& results);
+boost::json::object json_of(const Results& results);
 
 }  // namespace posthorn::bench
