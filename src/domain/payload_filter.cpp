@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "domain/address_rules.hpp"
+#include "domain/json_number.hpp"
 #include "domain/wildcard.hpp"
 
 namespace posthorn::domain {
@@ -31,34 +32,6 @@ char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + '
 bool equal(std::string_view a, std::string_view b, bool ignore_case) {
     if (!ignore_case) return a == b;
     return std::ranges::equal(a, b, [](char x, char y) { return lower(x) == lower(y); });
-}
-
-struct Number {
-    long double value;
-    bool is_integer;  // read as one, so exact: a long double has at least 64 bits for them
-};
-
-std::optional<Number> number_of(const json::value& value) {
-    switch (value.kind()) {
-        case json::kind::int64:
-            return Number{static_cast<long double>(value.get_int64()), true};
-        case json::kind::uint64:
-            return Number{static_cast<long double>(value.get_uint64()), true};
-        case json::kind::double_:
-            return Number{static_cast<long double>(value.get_double()), false};
-        default:
-            return std::nullopt;
-    }
-}
-
-// Integers exactly, others to 15 significant digits: Boost reads a decimal number up to 4e-16 wrong, and a
-// filter's is read, written and read again before it meets the payload's. wanted: finite.
-std::weak_ordering compare(const Number& number, const Number& wanted) {
-    const bool exact = number.is_integer && wanted.is_integer;
-    const auto tolerance = exact ? 0 : 6e-16L * std::min(std::abs(number.value), std::abs(wanted.value));
-    if (number.value < wanted.value - tolerance) return std::weak_ordering::less;
-    if (number.value > wanted.value + tolerance) return std::weak_ordering::greater;
-    return std::weak_ordering::equivalent;
 }
 
 bool is_same(const json::value& value, const json::value& wanted) {
