@@ -14,6 +14,8 @@ inline constexpr TextRule uid_rule{.shortest = 1, .longest = limits::uid_charact
 inline constexpr TextRule description_rule{.shortest = 0, .longest = limits::description_characters};
 inline constexpr TextRule event_type_rule{
     .shortest = 1, .longest = limits::event_type_characters, .name = true};
+inline constexpr TextRule feature_flag_rule{
+    .shortest = 1, .longest = limits::feature_flag_characters, .name = true};
 inline constexpr TextRule channel_rule{.shortest = 1, .longest = limits::channel_characters, .name = true};
 // What an endpoint is subscribed to, wildcards among it; and lists of event types to choose by.
 inline constexpr TextRule subscription_rule{

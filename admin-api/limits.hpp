@@ -45,6 +45,8 @@ inline constexpr std::size_t old_secrets_per_endpoint = 10;
 inline constexpr std::size_t schemas_bytes = 256 * 1024;  // of one event type, as JSON
 inline constexpr std::size_t schema_versions = 100;       // of one event type
 
+inline constexpr std::size_t imported_yaml_values = 100'000;  // of a document, with what its aliases repeat
+
 inline constexpr std::size_t scopes_per_api_key = 32;
 
 inline constexpr std::int64_t page_items = 250;

@@ -21,6 +21,7 @@ void add_routes(http::Router& router, Context& context) {
     add_endpoint_header_routes(router, context);
     add_endpoint_routes(router, context);
     add_endpoint_secret_routes(router, context);
+    add_event_type_import_routes(router, context);
     add_event_type_routes(router, context);
     add_example_routes(router, context);
     add_explanation_routes(router, context);

@@ -18,6 +18,7 @@ void add_endpoint_bulk_routes(http::Router& router, Context& context);
 void add_endpoint_header_routes(http::Router& router, Context& context);
 void add_endpoint_routes(http::Router& router, Context& context);
 void add_endpoint_secret_routes(http::Router& router, Context& context);
+void add_event_type_import_routes(http::Router& router, Context& context);
 void add_event_type_routes(http::Router& router, Context& context);
 void add_example_routes(http::Router& router, Context& context);
 void add_explanation_routes(http::Router& router, Context& context);

@@ -1,10 +1,7 @@
-#include "store/event_type.hpp"
-
-#include <algorithm>
 #include <boost/json.hpp>
-#include <fmt/format.h>
 
 #include "admin-api/change.hpp"
+#include "admin-api/event_types.hpp"
 #include "admin-api/fields.hpp"
 #include "admin-api/pagination.hpp"
 #include "admin-api/routes.hpp"
@@ -16,45 +13,19 @@ namespace json = boost::json;
 
 namespace {
 
-constexpr std::string_view name_taken = "an event type with this name exists";
-constexpr TextRule feature_flag_rule{.shortest = 1, .longest = limits::feature_flag_characters, .name = true};
 constexpr std::string_view after_every_name = "~";  // above each character that a name may have
-
-json::object to_json(const store::EventType& event_type) {
-    return {{"name", event_type.name},
-            {"description", event_type.description},
-            {"archived", event_type.archived},
-            {"deprecated", event_type.deprecated},
-            {"featureFlag", or_null(event_type.feature_flag)},
-            {"schemas", event_type.schemas ? from_json_text(*event_type.schemas) : json::value(nullptr)},
-            {"createdAt", format_timestamp(event_type.created_at)},
-            {"updatedAt", format_timestamp(event_type.updated_at)}};
-}
 
 struct EventTypeFields {
     Field<std::string> name, description, feature_flag;
-    Field<bool> archived, deprecated;
+    Field<bool> archived, deprecated, enforce_schema;
     Field<std::string> schemas;  // as JSON text
 };
 
-// {"1": {a JSON schema}, ...}: kept as it is.
 Field<std::string> read_schemas(const ObjectReader& reader) {
     const auto object = reader.object("schemas", Need::nullable);
-    Field<std::string> schemas{object.mentioned, std::nullopt};
-    if (!object) return schemas;
-    const auto complain = [&](std::string what) {
-        reader.problems().add(reader.location("schemas"), std::move(what), "value_error.schemas");
-        return Field<std::string>{};
-    };
-    if (!std::all_of(object->begin(), object->end(),
-                     [](const auto& entry) { return entry.value().is_object(); }))
-        return complain("must hold an object for each version");
-    if (object->size() > limits::schema_versions)
-        return complain(fmt::format("at most {} versions are allowed", limits::schema_versions));
-    schemas.value = json::serialize(*object);
-    if (schemas->size() > limits::schemas_bytes)
-        return complain(fmt::format("must have at most {} bytes", limits::schemas_bytes));
-    return schemas;
+    if (!object) return {object.mentioned, std::nullopt};
+    auto text = check_schemas(*object, reader.location("schemas"), reader.problems());
+    return {text.has_value(), std::move(text)};
 }
 
 EventTypeFields read_fields(const http::Request& request, Problems& problems, Need description,
@@ -68,15 +39,20 @@ EventTypeFields read_fields(const http::Request& request, Problems& problems, Ne
     fields.archived = reader.boolean("archived", Need::optional);
     fields.deprecated = reader.boolean("deprecated", Need::optional);
     fields.schemas = read_schemas(reader);
+    fields.enforce_schema = reader.boolean("enforceSchema", Need::optional);
     return fields;
 }
 
+// The compatible API does not know of `enforceSchema`, nor does a client that was written for it: not
+// mentioned, it stays as it is.
 void replace(store::EventType& event_type, const EventTypeFields& fields) {
     event_type.description = *fields.description;
     event_type.archived = fields.archived.value_or(false);
     event_type.deprecated = fields.deprecated.value_or(false);
     event_type.feature_flag = fields.feature_flag.value;
     event_type.schemas = fields.schemas.value;
+    fields.enforce_schema.patch(event_type.enforce_schema);
+    check_enforcement(event_type, {"body", "schemas"});
 }
 
 void patch(store::EventType& event_type, const EventTypeFields& fields) {
@@ -85,45 +61,15 @@ void patch(store::EventType& event_type, const EventTypeFields& fields) {
     fields.deprecated.patch(event_type.deprecated);
     fields.feature_flag.patch(event_type.feature_flag);
     fields.schemas.patch(event_type.schemas);
-}
-
-struct Stored {
-    store::EventType event_type;
-    bool created = false;
-};
-
-enum class IfMissing { create, refuse };
-
-// One transaction for create, update, patch and archive: they differ in what they do with an event type that
-// is there or isn't.
-template <class Apply>
-awaitable<Stored> write_row(store::Connection& connection, const Context& context, const Principal& principal,
-                            const std::string& name, IfMissing missing, const Apply& apply) {
-    auto existing = co_await store::load_event_type_for_update(connection, principal.organization, name);
-    if (!existing && missing == IfMissing::refuse) throw not_found();
-    const bool created = !existing;
-    auto event_type = existing ? std::move(*existing) : store::EventType{};
-    if (created) {
-        event_type.id = EventTypeId::make(context.clock.system_now());
-        event_type.name = name;
-    }
-    apply(event_type, created);
-    std::optional<store::EventType> stored;
-    if (created)
-        stored = co_await store::insert_event_type(connection, principal.organization, std::move(event_type));
-    else
-        stored = co_await store::update_event_type(connection, principal.organization, std::move(event_type));
-    if (!stored) throw not_found();
-    co_await audit(connection, context, principal, created ? "event_type.create" : "event_type.update",
-                   stored->id.str(), {{"name", name}});
-    co_return Stored{std::move(*stored), created};
+    fields.enforce_schema.patch(event_type.enforce_schema);
+    check_enforcement(event_type, {"body", "schemas"});
 }
 
 template <class Apply>
-awaitable<Stored> write(Context& context, const Principal& principal, std::string name, IfMissing missing,
-                        Apply apply) {
-    co_return co_await change(context, std::string(name_taken), [&](store::Connection& connection) {
-        return write_row(connection, context, principal, name, missing, apply);
+awaitable<StoredEventType> write(Context& context, const Principal& principal, std::string name,
+                                 IfMissing missing, Apply apply) {
+    co_return co_await change(context, std::string(event_type_taken), [&](store::Connection& connection) {
+        return write_event_type(connection, context, principal, name, missing, apply);
     });
 }
 
@@ -142,7 +88,8 @@ awaitable<http::Response> create_event_type(Context& context, http::Request& req
     const auto stored = co_await write(context, principal, *fields.name, IfMissing::create,
                                        [&](store::EventType& row, bool created) {
                                            if (!created && !row.archived)
-                                               throw conflict(std::string(name_taken));
+                                               throw conflict(std::string(event_type_taken));
+                                           row.enforce_schema = false;
                                            replace(row, fields);
                                        });
     co_return http::json_response(201, to_json(stored.event_type));

@@ -86,6 +86,8 @@ CREATE TABLE endpoint_secret (
 CREATE UNIQUE INDEX endpoint_secret_current ON endpoint_secret (endpoint_id) WHERE expires_at IS NULL;
 CREATE INDEX endpoint_secret_endpoint ON endpoint_secret (endpoint_id, created_at DESC);
 
+-- Numbers of what event types enforce: one is never used again, also where an event type of the same name comes back.
+CREATE SEQUENCE schema_revision;
 CREATE TABLE event_type (
     id           uuid PRIMARY KEY,
     org_id       uuid NOT NULL,
@@ -95,11 +97,15 @@ CREATE TABLE event_type (
     deprecated   bool NOT NULL DEFAULT false,
     feature_flag text,
     schemas      jsonb,
+    enforce_schema bool NOT NULL DEFAULT false,  -- messages must fulfil the newest of the schemas, while it isn't archived
+    schema_revision int8 NOT NULL DEFAULT nextval('schema_revision'),  -- another one with every change of what is enforced
     created_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
     updated_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
     deleted_at   timestamptz
 );
 CREATE UNIQUE INDEX event_type_name ON event_type (org_id, name) WHERE deleted_at IS NULL;
+-- Looked at for every message, and nearly always empty.
+CREATE INDEX event_type_enforced ON event_type (org_id, name) WHERE enforce_schema AND NOT archived AND deleted_at IS NULL;
 
 CREATE TABLE api_key (
     id           uuid PRIMARY KEY,

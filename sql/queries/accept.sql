@@ -5,24 +5,29 @@
 -- header, 1: eventId), or holds them already: then it is a retry of a batch whose commit was in doubt. One that wins only one of two
 -- raises PH001. Who visibly can't win doesn't try, so that this is left to races.
 -- Connections of the hot path have no hash joins: sets are compared by hashed subplans, which `IN (...) IS TRUE` can't be pulled out of.
--- Answers a row a message (delivery false; status 0 unknown application, 1 accepted, 2 a key is taken, 3 accepted by the earlier try)
--- and a row a delivery (delivery true), numbers ascending with the messages' ids; the last column: its turn is decided in the table.
+-- A message tells the revision of the schema that it was held to (0: none). Where its event type enforces another one by now, it is
+-- left alone with its keys: status 4.
+-- Answers a row a message (delivery false; status 0 unknown application, 1 accepted, 2 a key is taken, 3 accepted by the earlier try,
+-- 4 another schema is enforced) and a row a delivery (delivery true), numbers ascending with the messages' ids; the last column: its turn is decided in the table.
 WITH input AS MATERIALIZED (
     SELECT i.number, i.id, i.event_type, string_to_array(i.channels, ',') AS channels, i.event_id, i.key, i.body_hash,
            string_to_array(i.tags, ',') AS tags, i.headers, i.raw, i.deliver_at,
            coalesce((SELECT a.id FROM application a WHERE a.id = i.app_id AND a.org_id = i.org_id AND a.deleted_at IS NULL),
-                    (SELECT a.id FROM application a WHERE a.uid = i.app_uid AND a.org_id = i.org_id AND a.deleted_at IS NULL)) AS app_id
+                    (SELECT a.id FROM application a WHERE a.uid = i.app_uid AND a.org_id = i.org_id AND a.deleted_at IS NULL)) AS app_id,
+           i.schema_revision = coalesce((SELECT t.schema_revision FROM event_type t
+                                         WHERE t.org_id = i.org_id AND t.name = i.event_type
+                                           AND t.enforce_schema AND NOT t.archived AND t.deleted_at IS NULL), 0) AS checked
     FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[], $5::text[], $6::text[], $7::text[], $8::text[], $9::bytea[],
-                $12::text[], $13::text[], $14::bool[], $15::timestamptz[])
+                $12::text[], $13::text[], $14::bool[], $15::timestamptz[], $16::int8[])
         WITH ORDINALITY AS i (org_id, app_id, app_uid, id, event_type, channels, event_id, key, body_hash, tags, headers, raw,
-                              deliver_at, number)
+                              deliver_at, schema_revision, number)
 ), wanted AS MATERIALIZED (
     SELECT k.app_id, k.kind, k.key, k.id, k.body_hash,
            EXISTS (SELECT 1 FROM idempotency_key h WHERE h.app_id = k.app_id AND h.kind = k.kind AND h.key = k.key
                    AND h.message_id <> k.id AND h.expires_at > clock_timestamp()) AS taken
-    FROM (SELECT app_id, 0::int2 AS kind, key, id, body_hash FROM input WHERE key IS NOT NULL
+    FROM (SELECT app_id, 0::int2 AS kind, key, id, body_hash FROM input WHERE key IS NOT NULL AND checked
           UNION ALL
-          SELECT app_id, 1::int2, event_id, id, body_hash FROM input WHERE event_id IS NOT NULL) k
+          SELECT app_id, 1::int2, event_id, id, body_hash FROM input WHERE event_id IS NOT NULL AND checked) k
     WHERE k.app_id IS NOT NULL
 ), hopeless AS MATERIALIZED (
     SELECT id FROM wanted WHERE taken
@@ -42,7 +47,8 @@ WITH input AS MATERIALIZED (
            i.event_id IS NOT NULL AND (i.id IN (SELECT message_id FROM won WHERE kind = 1)) IS TRUE AS has_event_id
     FROM input i
 ), decided AS MATERIALIZED (
-    SELECT c.*, CASE WHEN c.app_id IS NULL THEN 0::int2
+    SELECT c.*, CASE WHEN NOT c.checked THEN 4::int2  -- first: the application may be made for a message that is right
+                     WHEN c.app_id IS NULL THEN 0::int2
                      WHEN (c.key IS NULL OR c.has_key) AND (c.event_id IS NULL OR c.has_event_id) THEN 1::int2
                      WHEN c.has_key OR c.has_event_id THEN refuse_partial_win(c.id)
                      ELSE 2::int2 END AS status

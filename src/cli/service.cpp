@@ -243,7 +243,10 @@ struct Service::Impl {
             admin::add_health_routes(*router, context);
         if (batcher) {
             ingest::RouteContext route{
-                *batcher, clock,
+                *batcher,
+                clock,
+                enforced_schemas,
+                context.pool,
                 [&context](const http::Request& request) { return organization_of(context, request); },
                 [&context](const http::Request& request, std::string_view application) {
                     return create_application(context, request, application);
@@ -362,6 +365,7 @@ struct Service::Impl {
     std::unique_ptr<Loop> ingest_loop;
     std::unique_ptr<HandOver> hand_over;
     std::unique_ptr<ingest::MessageBatcher> batcher;
+    ingest::EnforcedSchemas enforced_schemas;
     std::unique_ptr<Task> hand_over_task, batcher_task;
     std::vector<std::unique_ptr<HttpLoop>> http_loops;
     std::atomic<bool> failed{false};

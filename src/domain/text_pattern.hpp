@@ -17,8 +17,8 @@ class TextPattern {
 public:
     // The rule that it breaks, for what RE2 can't do: look-around, back-references, more than 1,000
     // repetitions, or a pattern that becomes larger than this.
-    static constexpr int most_instructions = 4'000;
-    static constexpr int memory_bytes = 1024 * 1024;  // at most, about, of one pattern at work
+    static constexpr int most_instructions = 2'500;
+    static constexpr int memory_bytes = 256 * 1024;  // at most, about, of one pattern at work
     static std::variant<TextPattern, std::string> compile(std::string_view pattern);
 
     bool is_found_in(std::string_view text) const;

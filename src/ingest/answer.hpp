@@ -19,6 +19,7 @@ enum class Refusal {
     idempotency_key_reused,  // by an earlier submission with another body
     event_id_taken,          // likewise
     keys_disagree,           // idempotency key and event id belong to two earlier messages
+    schema_changed,          // another schema is enforced than it was held to; nothing is stored
     queue_full,              // nothing is stored
     not_stored,              // the database was away for too long; nothing is stored
     not_storable,            // the database refuses this very message; nothing is stored

@@ -7,6 +7,8 @@
 #include <spdlog/spdlog.h>
 #include <unordered_map>
 
+#include "ingest/enforced_schemas.hpp"
+
 namespace posthorn::ingest {
 
 namespace asio = boost::asio;
@@ -236,7 +238,7 @@ awaitable<bool> MessageBatcher::connect(SteadyTime until) {
 // refused stands alone.
 awaitable<void> MessageBatcher::write(Tickets batch) {
     const InFlight in_flight(batch);
-    Tickets losers;
+    std::vector<Loser> losers;
     std::vector<Tickets> parts;
     parts.push_back(std::move(batch));
     while (!parts.empty()) {
@@ -254,7 +256,7 @@ awaitable<void> MessageBatcher::write(Tickets batch) {
             parts.emplace_back(middle, part.end());
             parts.emplace_back(part.begin(), middle);
         } else if (written.error->is(store::partial_win)) {
-            losers.push_back(part.front());
+            losers.push_back({part.front(), std::nullopt});
         } else {
             spdlog::error("message {} can not be stored: {}", part.front()->message.id.str(),
                           written.error->what());
@@ -274,7 +276,7 @@ awaitable<MessageBatcher::Written> MessageBatcher::write_part(const Tickets& par
         try {
             const auto stored =
                 co_await store::accept_messages(*connection_, messages, options_.key_lifetime);
-            co_return settle(part, stored, announcement);
+            co_return settle(part, stored, announcement, in_doubt);
         } catch (const store::DatabaseError& failure) {
             error = failure;
         }
@@ -293,7 +295,7 @@ awaitable<MessageBatcher::Written> MessageBatcher::write_part(const Tickets& par
 }
 
 MessageBatcher::Written MessageBatcher::settle(const Tickets& part, const store::AcceptedBatch& stored,
-                                               Announcement& announcement) {
+                                               Announcement& announcement, bool in_doubt) {
     const auto count_of = [&](store::Acceptance what) {
         return std::count(stored.messages.begin(), stored.messages.end(), what);
     };
@@ -315,15 +317,25 @@ MessageBatcher::Written MessageBatcher::settle(const Tickets& part, const store:
                 part[i]->answer(Refusal::unknown_application);
                 break;
             case store::Acceptance::key_taken:
-                written.losers.push_back(part[i]);
+                written.losers.push_back({part[i], std::nullopt});
+                break;
+            case store::Acceptance::schema_changed:
+                // After a try whose commit is in doubt it may be stored, under the schema before.
+                const auto refusal = in_doubt ? Refusal::unknown : Refusal::schema_changed;
+                if (has_key(part[i]->message))
+                    written.losers.push_back({part[i], refusal});
+                else
+                    part[i]->answer(refusal);
         }
     }
     return written;
 }
 
-awaitable<void> MessageBatcher::answer_losers(Tickets losers) {
-    const auto messages = messages_of(losers);
-    const auto deadline = last_deadline(losers);
+awaitable<void> MessageBatcher::answer_losers(std::vector<Loser> losers) {
+    Tickets tickets;
+    for (const auto& loser : losers) tickets.push_back(loser.ticket);
+    const auto messages = messages_of(tickets);
+    const auto deadline = last_deadline(tickets);
     std::optional<std::vector<store::KeyHolders>> holders;
     while (!holders) {
         if (!co_await connect(deadline)) break;
@@ -331,19 +343,22 @@ awaitable<void> MessageBatcher::answer_losers(Tickets losers) {
             holders = co_await store::find_key_holders(*connection_, messages);
         } catch (const store::DatabaseError& error) {
             if (error.connection_lost()) continue;
-            for (const auto& loser : losers) loser->fail(error);
+            for (const auto& ticket : tickets) ticket->fail(error);
             co_return;
         }
     }
     Tickets again;
     for (std::size_t i = 0; i < losers.size(); ++i) {
+        auto& [ticket, otherwise] = losers[i];
         if (!holders) {
-            losers[i]->answer(Refusal::not_stored);
-        } else if (const auto answer = judge(losers[i]->message, (*holders)[i])) {
-            losers[i]->answer(*answer);
+            ticket->answer(otherwise == Refusal::unknown ? Refusal::unknown : Refusal::not_stored);
+        } else if (const auto answer = judge(ticket->message, (*holders)[i])) {
+            ticket->answer(*answer);
+        } else if (otherwise) {
+            ticket->answer(*otherwise);
         } else {
-            losers[i]->requeue();
-            again.push_back(losers[i]);
+            ticket->requeue();
+            again.push_back(ticket);
         }
     }
     queue_.put_back(again);

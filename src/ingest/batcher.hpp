@@ -60,16 +60,22 @@ public:
 private:
     struct InFlight;
     class Announcement;
+    // Answered by who holds its keys; if nobody does, it tries again or has its answer.
+    struct Loser {
+        std::shared_ptr<Ticket> ticket;
+        std::optional<Refusal> otherwise;
+    };
     struct Written {
-        Tickets losers;                             // of keys: answered by who holds them
+        std::vector<Loser> losers;
         std::optional<store::DatabaseError> error;  // nothing was stored
     };
 
     bool enqueue(const std::shared_ptr<Ticket>& ticket);
     boost::asio::awaitable<void> write(Tickets batch);
     boost::asio::awaitable<Written> write_part(const Tickets& part);
-    Written settle(const Tickets& part, const store::AcceptedBatch& stored, Announcement& announcement);
-    boost::asio::awaitable<void> answer_losers(Tickets losers);
+    Written settle(const Tickets& part, const store::AcceptedBatch& stored, Announcement& announcement,
+                   bool in_doubt);
+    boost::asio::awaitable<void> answer_losers(std::vector<Loser> losers);
     boost::asio::awaitable<bool> connect(SteadyTime until);
     Tickets take_batch();
 

@@ -23,5 +23,9 @@ inline constexpr std::size_t header_value_bytes = 4096;
 inline constexpr std::chrono::hours longest_delay{30 * 24};  // from submission to deliverAt
 inline constexpr std::size_t messages_per_batch = 500;
 inline constexpr std::size_t application_uid_characters = 256;
+inline constexpr std::size_t enforced_schemas = 1'000;  // in memory; beyond, all are loaded anew
+inline constexpr std::size_t enforced_schemas_bytes = 256 * 1024 * 1024;  // likewise
+inline constexpr int schema_rounds =
+    3;  // a message is held to a schema, and again if that has changed meanwhile
 
 }  // namespace posthorn::ingest::limits

@@ -5,12 +5,15 @@
 #include "base/id.hpp"
 #include "http/router.hpp"
 #include "ingest/batcher.hpp"
+#include "ingest/enforced_schemas.hpp"
 
 namespace posthorn::ingest {
 
 struct RouteContext {
-    MessageBatcher& batcher;  // outlives the router
-    const Clock& clock;       // follows the database's; likewise
+    MessageBatcher& batcher;   // outlives the router
+    const Clock& clock;        // follows the database's; likewise
+    EnforcedSchemas& schemas;  // likewise
+    store::Pool& pool;         // the HTTP loop's; likewise
     // Whose message it is. Throws http::Problem for who may not submit.
     std::function<boost::asio::awaitable<OrganizationId>(const http::Request&)> authenticate;
     // Creates the path's application, as a JSON object describes it, for who asks; one that is there by now

@@ -45,6 +45,7 @@ Params accept_params(std::span<const NewMessage* const> messages, std::chrono::m
     std::vector<std::optional<std::string>> tags, headers;
     std::vector<bool> raw;
     std::vector<std::optional<SystemTime>> deliver_at;
+    std::vector<std::int64_t> schema_revisions;
     for (const auto* message : messages) {
         applications.add(*message);
         ids.push_back(message->id);
@@ -60,11 +61,12 @@ Params accept_params(std::span<const NewMessage* const> messages, std::chrono::m
         headers.push_back(headers_to_json(extras.headers));
         raw.push_back(extras.raw);
         deliver_at.push_back(extras.deliver_at);
+        schema_revisions.push_back(message->schema_revision);
     }
     const double lifetime_s = std::chrono::duration<double>(key_lifetime).count();
     return Params::of(applications.organizations, applications.ids, applications.uids, ids, event_types,
-                      channels, event_ids, keys, hashes, payloads, lifetime_s, tags, headers, raw,
-                      deliver_at);
+                      channels, event_ids, keys, hashes, payloads, lifetime_s, tags, headers, raw, deliver_at,
+                      schema_revisions);
 }
 
 }  // namespace

@@ -31,6 +31,7 @@ struct NewMessage {
     std::shared_ptr<const std::string> payload;  // never null
     std::vector<std::string> tags;
     std::shared_ptr<const domain::MessageExtras> extras;  // null: none
+    std::int64_t schema_revision = 0;                     // of the schema that it was held to; 0: of none
 };
 
 enum class Acceptance : std::int16_t {
@@ -38,6 +39,7 @@ enum class Acceptance : std::int16_t {
     accepted = 1,
     key_taken = 2,        // another message holds its idempotency key or event id
     accepted_before = 3,  // by an earlier try with the same id; its deliveries are not among the result's
+    schema_changed = 4,   // its event type enforces another schema than it was held to; it took no key
 };
 
 struct NewDelivery {

@@ -1,3 +1,5 @@
+#include <set>
+
 #include "support/api_fixture.hpp"
 #include "support/catch.hpp"
 
@@ -99,4 +101,86 @@ TEST_CASE("another organization has event types of its own") {
     api.expect(201, Method::post, all, body, stranger);
     api.expect(204, Method::del, all + "/a?expunge=true", {}, stranger);
     api.expect(200, Method::get, all + "/a");
+}
+
+TEST_CASE("schemas are checked when they are stored, with the version and the place in it") {
+    ApiFixture api;
+    const auto refused = api.expect(422, Method::post, all,
+                                    quoted("{'name':'a','description':'','schemas':{'1':{},"
+                                           "'2':{'properties':{'a/b':{'type':'strin'}}},'3':{'$ref':'https://"
+                                           "example.com/x'},'4':{'maximum':1e400}}}"));
+    const auto& detail = refused.at("detail").as_array();
+    REQUIRE(detail.size() == 3);
+    CHECK(text_at(detail[0], "loc") == quoted("['body','schemas','2']"));
+    CHECK_THAT(text_at(detail[0], "msg"), contains("/properties/a~1b/type: must be"));
+    CHECK(text_at(detail[1], "loc") == quoted("['body','schemas','3']"));
+    CHECK_THAT(text_at(detail[1], "msg"), contains("/$ref: must begin with #"));
+    CHECK_THAT(text_at(detail[2], "msg"), contains("numbers that a double can hold"));
+    // One of a draft that is unknown here is kept.
+    api.expect(201, Method::post, all,
+               quoted("{'name':'a','description':'','schemas':{'1':{"
+                      "'$schema':'https://json-schema.org/draft/2020-12/schema','prefixItems':5}}}"));
+}
+
+TEST_CASE("an event type enforces the newest of its schemas, which must be one that can be enforced") {
+    ApiFixture api;
+    const auto post = [&](const std::string& fields) {
+        return api.call(Method::post, all, quoted("{'name':'a','description':''," + fields + "}"));
+    };
+    CHECK(post("'enforceSchema':true").status == 422);
+    CHECK(post("'enforceSchema':true,'schemas':{}").status == 422);
+    CHECK(post("'enforceSchema':true,'schemas':{'v1':{}}").status == 422);
+    CHECK(post("'enforceSchema':1,'schemas':{'1':{}}").status == 422);
+    const auto refused = post("'enforceSchema':true,'schemas':{'9':{},'10':{'items':{'pattern':'(?=a)'}}}");
+    CHECK(refused.status == 422);
+    CHECK_THAT(refused.body, contains(quoted("['body','schemas','10']")));
+    CHECK_THAT(refused.body, contains("/items/pattern: can not be used as a pattern"));
+    // An older version need not be.
+    const auto made = post("'enforceSchema':true,'schemas':{'9':{'prefixItems':[]},'10':{}}");
+    CHECK(made.status == 201);
+    CHECK(text_at(boost::json::parse(made.body), "enforceSchema") == "true");
+    CHECK(text_at(api.expect(200, Method::get, all).at("data").at(0), "enforceSchema") == "true");
+}
+
+TEST_CASE("enforcement is changed by those who know of it alone") {
+    ApiFixture api;
+    const auto one = all + "/a";
+    const auto schemas = quoted("'schemas':{'1':{'type':'object'}}");
+    const auto enforced = [&](const boost::json::value& shown) { return text_at(shown, "enforceSchema"); };
+    CHECK(enforced(api.expect(201, Method::put, one, quoted("{'description':'',") + schemas + "}")) ==
+          "false");
+    CHECK(enforced(api.expect(200, Method::patch, one, quoted("{'enforceSchema':true}"))) == "true");
+    CHECK(enforced(api.expect(200, Method::put, one, quoted("{'description':'x',") + schemas + "}")) ==
+          "true");
+    api.expect(422, Method::put, one, quoted("{'description':'x'}"));
+    api.expect(422, Method::patch, one, quoted("{'schemas':null}"));
+    CHECK(enforced(api.expect(200, Method::patch, one, quoted("{'schemas':null,'enforceSchema':false}"))) ==
+          "false");
+    api.expect(200, Method::patch, one, quoted("{'enforceSchema':true,") + schemas + "}");
+    api.expect(204, Method::del, one);
+    CHECK(enforced(api.expect(201, Method::post, all, quoted("{'name':'a','description':''}"))) == "false");
+}
+
+TEST_CASE("a change of what is enforced has a new revision, another change has not") {
+    ApiFixture api;
+    const auto revision = [&] {
+        return api.sql("SELECT schema_revision FROM event_type WHERE deleted_at IS NULL");
+    };
+    api.expect(
+        201, Method::post, all,
+        quoted("{'name':'a','description':'','enforceSchema':true,'schemas':{'1':{'type':'object'}}}"));
+    std::set<std::string> seen{revision()};
+    for (const std::string same :
+         {"{'description':'x'}", "{'deprecated':true}", "{'schemas':{'1':{'type':'object'}}}"}) {
+        api.expect(200, Method::patch, all + "/a", quoted(same));
+        CHECK(seen.contains(revision()));
+    }
+    for (const std::string other : {"{'schemas':{'1':{}}}", "{'enforceSchema':false}",
+                                    "{'enforceSchema':true}", "{'archived':true}", "{'archived':false}"}) {
+        api.expect(200, Method::patch, all + "/a", quoted(other));
+        CHECK(seen.insert(revision()).second);
+    }
+    api.expect(204, Method::del, all + "/a?expunge=true");
+    api.expect(201, Method::post, all, quoted("{'name':'a','description':''}"));
+    CHECK(seen.insert(revision()).second);
 }

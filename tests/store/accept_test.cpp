@@ -382,6 +382,41 @@ TEST_CASE("an ordered endpoint makes the next batch wait until the commit, anoth
     CHECK(second.deliveries.at(0).from_table == ordered);
 }
 
+TEST_CASE(
+    "a message that was held to another schema than its event type enforces is left alone with its keys") {
+    AcceptFixture f;
+    f.make_endpoint(f.application);
+    const auto enforce = [&](const std::string& name, const std::string& columns, const std::string& values) {
+        return std::stoll(
+            f.sql(fmt::format("INSERT INTO event_type (id, org_id, name, description, enforce_schema{}) "
+                              "VALUES (gen_random_uuid(), '{}', "
+                              "'{}', '', true{}) RETURNING schema_revision",
+                              columns, to_string(Uuid{}), name, values)));
+    };
+    const auto revision = enforce("a.b", "", "");
+    enforce("archived", ", archived", ", true");
+    enforce("deleted", ", deleted_at", ", now()");
+    const auto of = [&](const std::string& type, std::int64_t held_to, std::optional<std::string> key = {},
+                        std::optional<std::string> event_id = {}) {
+        auto made = f.message(std::move(key), std::move(event_id));
+        made.event_type = type;
+        made.schema_revision = held_to;
+        return made;
+    };
+    const auto changed = Acceptance::schema_changed, accepted = Acceptance::accepted;
+    const auto batch =
+        f.accept({of("a.b", 0, "k", "e"), of("a.b", revision, "k"), of("a.b", revision - 1),
+                  of("archived", 0), of("deleted", 0), of("a", 0), of("a", revision), of("a.b", -1)});
+    CHECK(batch.messages ==
+          Acceptances{changed, accepted, changed, accepted, accepted, accepted, changed, changed});
+    CHECK(batch.deliveries.size() == 4);
+    CHECK(f.count("message") == "4");
+    CHECK(f.count("idempotency_key") == "1");  // that of the second
+    auto elsewhere = of("a.b", 0);
+    elsewhere.application = ApplicationId::make(RealClock().system_now());
+    CHECK(f.accept({elsewhere}).messages == Acceptances{changed});
+}
+
 TEST_CASE("accepting walks indexes, whatever the tables hold") {
     AcceptFixture f;
     f.accept({f.message("k", "e")});  // the plan is made while the tables are empty
@@ -401,14 +436,17 @@ TEST_CASE("accepting walks indexes, whatever the tables hold") {
         "INSERT INTO message (app_id, id, event_type) SELECT md5('a' || (g % 20000 + 1))::uuid, "
         "overlay(uuid_v7_floor(now())::text PLACING lpad(to_hex(g), 12, '0') FROM 25)::uuid, '' FROM "
         "generate_series(1, 200000) g");
+    f.sql(
+        "INSERT INTO event_type (id, org_id, name, description, enforce_schema) SELECT md5('t' || g)::uuid, "
+        "md5('o')::uuid, 't' || g, '', g % 10 = 0 FROM generate_series(1, 20000) g");
     const bool analyzed = GENERATE(false, true);
-    for (const auto* table : {"application", "endpoint", "idempotency_key", "message"})
+    for (const auto* table : {"application", "endpoint", "idempotency_key", "message", "event_type"})
         if (analyzed) f.sql(fmt::format("ANALYZE {}", table));
     const auto id = "'{" + to_string(f.message().id.value) + "}'";
     const auto explain = fmt::format(
         "EXPLAIN EXECUTE accept_messages({0}, {0}, '{{x}}', {0}, '{{x}}', '{{x}}', '{{x}}', '{{x}}', "
         "'{{x}}', "
-        "'{{x}}', 1, '{{x}}', '{{x}}', '{{f}}', '{{now}}')",
+        "'{{x}}', 1, '{{x}}', '{{x}}', '{{f}}', '{{now}}', '{{0}}')",
         id);
     const auto rows = f.run(f.connection->exec(store::Statement{"test_explain", explain}));
     std::string plan;
@@ -420,6 +458,8 @@ TEST_CASE("accepting walks indexes, whatever the tables hold") {
     CHECK(plan.find("Hash Semi Join") == std::string::npos);
     CHECK_THAT(plan, test::contains("endpoint_of_application"));
     CHECK_THAT(plan, test::contains("endpoint_ordered"));
+    CHECK_THAT(plan, test::contains("event_type_enforced"));
+    CHECK_THAT(plan, test::contains("Index Cond: ((org_id = i.org_id) AND (name = i.event_type))"));
     CHECK_THAT(plan, test::contains("Index Cond: (app_id = m.app_id)"));
     CHECK_THAT(plan, test::contains("Index Cond: ((org_id = i.org_id) AND (uid = i.app_uid))"));
     CHECK_THAT(plan, test::contains("AND (kind = ('0'::smallint)) AND (key = input.key))"));

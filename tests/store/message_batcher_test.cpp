@@ -113,6 +113,13 @@ public:
         made.payload = std::make_shared<const std::string>("{\"n\":1}");
         return made;
     }
+    // The revision of what the event type enforces from now on.
+    std::int64_t enforce(const std::string& event_type) const {
+        return std::stoll(
+            sql(fmt::format("INSERT INTO event_type (id, org_id, name, description, enforce_schema) VALUES "
+                            "(gen_random_uuid(), '{}', '{}', '', true) RETURNING schema_revision",
+                            to_string(Uuid{}), event_type)));
+    }
     std::future<Answer> submit(store::NewMessage made) {
         auto& loop = *loops_[submitted_++ % loops_.size()];
         return asio::co_spawn(loop.executor(), batcher->submit(std::move(made)), asio::use_future);
@@ -255,6 +262,53 @@ TEST_CASE("an unknown application is told to its submitter alone") {
     CHECK(answer_of(refused) == Answer{Refusal::unknown_application});
     accepted(answer_of(fine));
     CHECK(f.count("message") == 1);
+}
+
+TEST_CASE(
+    "a schema that is enforced after a message was held to it, and before its commit, sends it back alone") {
+    BatcherFixture f;
+    f.make_endpoint(f.application);
+    f.start();
+    const auto earlier = accepted(answer_of(f.submit(f.message("k"))));
+    f.stop();
+    auto other = f.message();
+    other.event_type = "other";
+    auto checked = f.submit(f.message()), repeated = f.submit(f.message("k")),
+         keyed = f.submit(f.message("new")), neighbour = f.submit(other);
+    const auto revision = f.enforce("a.b");
+    f.start();
+    CHECK(answer_of(checked) == Answer{Refusal::schema_changed});
+    CHECK(answer_of(keyed) == Answer{Refusal::schema_changed});
+    CHECK(accepted(answer_of(repeated)) == earlier);
+    accepted(answer_of(neighbour));
+    auto again = f.message("new");
+    again.schema_revision = revision;
+    accepted(answer_of(f.submit(again)));
+    CHECK(f.count("message") == 3);
+    f.stop();
+    CHECK(f.hand_off.sound());
+    CHECK(f.hand_off.handed().size() == 3);
+}
+
+TEST_CASE("a message whose commit is in doubt while its schema changes is not told that it was refused") {
+    BatcherFixture f;
+    f.start();
+    accepted(answer_of(f.submit(f.message())));
+    auto locker = f.open();
+    f.run(locker->run("BEGIN; LOCK TABLE message IN ACCESS EXCLUSIVE MODE"));
+    auto held = f.submit(f.message());
+    while (f.sql("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'writer' AND "
+                 "wait_event_type = 'Lock'") == "0") {
+    }
+    f.enforce("a.b");
+    f.sql(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'writer' AND "
+        "datname = "
+        "current_database()");
+    f.run(locker->run("COMMIT"));
+    CHECK(answer_of(held) == Answer{Refusal::unknown});
+    f.stop();
+    CHECK(f.hand_off.sound());
 }
 
 TEST_CASE("nothing accepted is lost or doubled when the writer's connection is killed again and again") {
