@@ -9,7 +9,6 @@
 namespace posthorn::admin {
 
 using boost::asio::awaitable;
-namespace json = boost::json;
 
 namespace {
 

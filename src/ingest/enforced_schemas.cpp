@@ -51,7 +51,8 @@ std::vector<FieldProblem> problems_of(const store::NewMessage& message, const En
         auto place = at;
         place.insert(place.end(), path.begin(), path.end());
         const auto pointer = domain::to_pointer(path);
-        problems.push_back({std::move(place), pointer.empty() ? rule : pointer + ": " + rule, problem_type});
+        problems.push_back(
+            {std::move(place), pointer.empty() ? rule : fmt::format("{}: {}", pointer, rule), problem_type});
     }
     return problems;
 }

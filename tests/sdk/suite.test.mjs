@@ -117,6 +117,37 @@ describe("event types", () => {
     assert.equal((await call("PUT", `/api/v1/event-type/${name}`, { description: "new" })).status, 201);
   });
 
+  test("an enforced schema refuses what breaks it, and update leaves it enforced", async () => {
+    const name = `enforced.${unique()}`;
+    const schemas = { 1: { type: "object", properties: { id: { type: "string" } }, required: ["id"] } };
+    await svix.eventType.create({ name, description: "one", schemas });
+    assert.equal((await call("PATCH", `/api/v1/event-type/${name}`, { enforceSchema: true })).status, 200);
+    await svix.eventType.update(name, { description: "two", schemas });
+    const app = await application();
+    const refused = await failure(svix.message.create(app.id, { eventType: name, payload: { id: 1 } }));
+    assert.equal(refused.code, 422);
+    assert.deepEqual(refused.body.detail, [
+      { loc: ["body", "payload", "id"], msg: "/id: must be of type string", type: "value_error.schema" },
+    ]);
+    assert.ok(isId((await svix.message.create(app.id, { eventType: name, payload: { id: "1" } })).id));
+    assert.equal((await failure(svix.eventType.update(name, { description: "three" }))).code, 422);
+  });
+
+  test("import from OpenAPI", async () => {
+    const name = `imported.${unique()}`;
+    const schema = { type: "object", properties: { id: { type: "string" } } };
+    const operation = { description: "d", requestBody: { content: { "application/json": { schema } } } };
+    const spec = { openapi: "3.1.0", info: { title: "t", version: "1" }, webhooks: { [name]: { post: operation } } };
+    const { data: told } = await svix.eventType.importOpenapi({ spec, dryRun: true });
+    assert.deepEqual(told.modified, []);
+    assert.deepEqual(told.toModify.map((one) => [one.name, one.description, one.schemas]), [[name, "d", { 1: schema }]]);
+    assert.equal((await failure(svix.eventType.get(name))).code, 404);
+    const { data: done } = await svix.eventType.importOpenapi({ specRaw: JSON.stringify(spec) });
+    assert.deepEqual(done.modified, [name]);
+    assert.deepEqual((await svix.eventType.get(name)).schemas, { 1: schema });
+    assert.equal((await failure(svix.eventType.importOpenapi({}))).code, 400);
+  });
+
   test("pages go forwards and backwards in the order of the names", async () => {
     const prefix = `page.${unique()}`;
     for (const n of [3, 1, 5, 2, 4]) await svix.eventType.create({ name: `${prefix}.${n}`, description: "" });
