@@ -48,8 +48,8 @@ public:
 
     // Deliveries for an endpoint that are put into its database while no service runs: their first number.
     std::uint64_t add_backlog(std::uint32_t endpoint, std::int64_t count, bool expected);
-    // What of [first, end) arrived, when it has been waited for.
-    void count(std::uint64_t first, std::uint64_t end);
+    // After the services' end: what of a backlog, [first, end), neither arrived nor is still stored is lost.
+    void count_backlog(std::uint64_t first, std::uint64_t end);
 
     // Stops the services and counts what went wrong. `duplicates_allowed`: after a kill.
     void finish(std::uint64_t duplicates_allowed = 0);
