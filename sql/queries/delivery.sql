@@ -50,7 +50,7 @@ SELECT p.id, CASE WHEN p.before < $3 THEN p.payload END, p.headers, p.raw, p.del
 FROM (SELECT m.id, m.payload, m.headers, m.raw, m.deliver_at,
              coalesce(sum(octet_length(m.payload)) OVER (ORDER BY wanted.number ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS before
       FROM unnest($1::uuid[], $2::uuid[]) WITH ORDINALITY AS wanted (app_id, id, number)
-      JOIN message m ON m.app_id = wanted.app_id AND m.id = wanted.id) p
+      CROSS JOIN LATERAL (SELECT * FROM message l WHERE l.app_id = wanted.app_id AND l.id = wanted.id OFFSET 0) m) p
 
 -- name: load_endpoints
 SELECT e.id, e.app_id, e.shard, e.version, e.url, e.disabled,
@@ -86,34 +86,55 @@ WITH outcome AS MATERIALIZED (
     WHERE l.shard = ANY (ARRAY(SELECT DISTINCT shard FROM outcome))
     ORDER BY l.shard
     FOR SHARE
-), valid AS MATERIALIZED (
-    SELECT o.* FROM outcome o WHERE ((o.shard, o.epoch) IN (SELECT shard, epoch FROM fence)) IS TRUE
-), ended AS (
-    DELETE FROM delivery d USING valid o
-    WHERE d.app_id = o.app_id AND d.endpoint_id = o.endpoint_id AND d.message_id = o.message_id
-      AND d.run_id = o.run_id AND d.attempt = o.attempt AND o.verdict IN (0, 2, 3)
-    RETURNING o.number, o.verdict, o.reason, d.app_id, d.endpoint_id, d.message_id, d.run_id, d.attempt, d.manual
-), retried AS (
-    UPDATE delivery d SET attempt = d.attempt + 1, due_at = clock_timestamp() + o.delay_ms * interval '1 millisecond'
-    FROM valid o
-    WHERE d.app_id = o.app_id AND d.endpoint_id = o.endpoint_id AND d.message_id = o.message_id
-      AND d.run_id = o.run_id AND d.attempt = o.attempt AND o.verdict = 1
-    RETURNING o.number, (extract(epoch FROM d.due_at - clock_timestamp()) * 1000000)::int8 AS due_in_us,
-              d.app_id, d.endpoint_id, d.message_id, d.run_id, o.attempt
+), target AS MATERIALIZED (
+    -- The rows that count, found by their key one by one. A join would be planned the other way round, as a walk through all of the table,
+    -- once that was analysed while it was empty; so rows are changed by their places, which nobody but the shard's owner moves.
+    SELECT o.number, o.verdict, o.reason, o.delay_ms, o.run_id, d.place
+    FROM outcome o
+    CROSS JOIN LATERAL (SELECT l.ctid AS place FROM delivery l
+                        WHERE l.app_id = o.app_id AND l.endpoint_id = o.endpoint_id AND l.message_id = o.message_id
+                          AND l.run_id = o.run_id AND l.attempt = o.attempt
+                        OFFSET 0) d
+    WHERE ((o.shard, o.epoch) IN (SELECT shard, epoch FROM fence)) IS TRUE
+), removed AS (
+    DELETE FROM delivery d
+    WHERE d.ctid = ANY (ARRAY(SELECT place FROM target WHERE verdict IN (0, 2, 3)))
+    RETURNING array_position(ARRAY(SELECT run_id FROM target), d.run_id) AS at,
+              d.app_id, d.endpoint_id, d.message_id, d.run_id, d.attempt, d.manual
+), ended AS MATERIALIZED (
+    SELECT (ARRAY(SELECT number FROM target))[r.at] AS number, (ARRAY(SELECT verdict FROM target))[r.at] AS verdict,
+           (ARRAY(SELECT reason FROM target))[r.at] AS reason, r.app_id, r.endpoint_id, r.message_id, r.run_id, r.attempt, r.manual
+    FROM removed r
+), moved AS (
+    UPDATE delivery d
+    SET attempt = d.attempt + 1,
+        due_at = clock_timestamp() + (ARRAY(SELECT delay_ms FROM target))[array_position(ARRAY(SELECT run_id FROM target), d.run_id)]
+                                     * interval '1 millisecond'
+    WHERE d.ctid = ANY (ARRAY(SELECT place FROM target WHERE verdict = 1))
+    RETURNING array_position(ARRAY(SELECT run_id FROM target), d.run_id) AS at,
+              (extract(epoch FROM d.due_at - clock_timestamp()) * 1000000)::int8 AS due_in_us,
+              d.app_id, d.endpoint_id, d.message_id, d.run_id, d.attempt - 1 AS attempt
+), retried AS MATERIALIZED (
+    SELECT (ARRAY(SELECT number FROM target))[m.at] AS number, m.due_in_us, m.app_id, m.endpoint_id, m.message_id, m.run_id, m.attempt
+    FROM moved m
 ), dead AS (
     INSERT INTO dead_letter (app_id, endpoint_id, message_id, org_id, event_type, reason, attempts, run_id, ended_at)
     SELECT b.app_id, b.endpoint_id, b.message_id, e.org_id, coalesce(m.event_type, ''), b.reason, b.attempt, b.run_id,
            clock_timestamp()
     FROM ended b
-    JOIN endpoint e ON e.id = b.endpoint_id
-    LEFT JOIN message m ON m.app_id = b.app_id AND m.id = b.message_id
+    CROSS JOIN LATERAL (SELECT l.org_id FROM endpoint l WHERE l.id = b.endpoint_id OFFSET 0) e
+    LEFT JOIN LATERAL (SELECT l.event_type FROM message l WHERE l.app_id = b.app_id AND l.id = b.message_id OFFSET 0) m ON true
     WHERE b.verdict = 2
     ON CONFLICT (app_id, endpoint_id, message_id) DO UPDATE
         SET reason = excluded.reason, attempts = excluded.attempts, run_id = excluded.run_id, ended_at = excluded.ended_at
 ), recovered AS (
-    -- A delivery that a replay brought to its end leaves no older dead letter behind.
-    DELETE FROM dead_letter l USING ended b
-    WHERE l.app_id = b.app_id AND l.endpoint_id = b.endpoint_id AND l.message_id = b.message_id AND b.verdict IN (0, 3)
+    -- A replay that was brought to its end leaves no older dead letter behind.
+    DELETE FROM dead_letter l
+    WHERE l.ctid = ANY (ARRAY(SELECT o.place FROM ended b
+                              CROSS JOIN LATERAL (SELECT i.ctid AS place FROM dead_letter i
+                                                  WHERE i.app_id = b.app_id AND i.endpoint_id = b.endpoint_id AND i.message_id = b.message_id
+                                                  OFFSET 0) o
+                              WHERE b.manual AND b.verdict IN (0, 3)))
 ), worth_telling AS (
     -- The fourth failure, the last one, and the success after either; after the last one it is a replay's, whose dead letter went when it
     -- was made.
@@ -160,8 +181,8 @@ WITH fence AS MATERIALIZED (
     INSERT INTO dead_letter (app_id, endpoint_id, message_id, org_id, event_type, reason, attempts, run_id, ended_at)
     SELECT b.app_id, b.endpoint_id, b.message_id, e.org_id, coalesce(m.event_type, ''), $5, b.attempt - 1, b.run_id, clock_timestamp()
     FROM ended b
-    JOIN endpoint e ON e.id = b.endpoint_id
-    LEFT JOIN message m ON m.app_id = b.app_id AND m.id = b.message_id
+    CROSS JOIN LATERAL (SELECT l.org_id FROM endpoint l WHERE l.id = b.endpoint_id OFFSET 0) e
+    LEFT JOIN LATERAL (SELECT l.event_type FROM message l WHERE l.app_id = b.app_id AND l.id = b.message_id OFFSET 0) m ON true
     WHERE $5::int2 IS NOT NULL
     ON CONFLICT (app_id, endpoint_id, message_id) DO UPDATE
         SET reason = excluded.reason, attempts = excluded.attempts, run_id = excluded.run_id, ended_at = excluded.ended_at

@@ -1,29 +1,14 @@
 // The OpenAPI document and the service have the same operations. That each answer is as the document says is
 // checked with every call of the fixtures: support/api_contract.hpp.
-#include "ingest/route.hpp"
 #include "support/api_contract.hpp"
-#include "support/api_fixture.hpp"
 #include "support/catch.hpp"
+#include "support/ingest_fixture.hpp"
 
 using namespace posthorn;
 using namespace posthorn::test;
 
-namespace {
-
-class NoHandOff final : public ingest::HandOff {
-public:
-    void announce(std::uint64_t, std::span<const MessageId>) override {}
-    void committed(std::uint64_t, std::vector<ingest::HandedDelivery>) override {}
-    void failed(std::uint64_t, bool) override {}
-};
-
-}  // namespace
-
 TEST_CASE("every route is in the OpenAPI document, and every operation of the document is a route") {
-    ApiFixture api;
-    NoHandOff hand_off;
-    ingest::MessageBatcher batcher(api.io().get_executor(), {}, api.clock, hand_off);
-    ingest::add_routes(api.router(), {batcher, api.clock, {}, {}});
+    IngestFixture api;
     std::set<std::string> routes;
     for (const auto& route : api.router().routes())
         routes.insert(std::string(http::to_string(route.method)) + " " + route.pattern);
