@@ -63,7 +63,10 @@ std::variant<TextPattern, std::string> TextPattern::compile(std::string_view pat
     return TextPattern(std::string(pattern), std::move(compiled));
 }
 
-bool TextPattern::is_found_in(std::string_view text) const { return RE2::PartialMatch(text, *compiled_); }
+// RE2's own view of a text is made of a std::string_view in some versions only, and of its parts in all.
+bool TextPattern::is_found_in(std::string_view text) const {
+    return RE2::PartialMatch({text.data(), text.size()}, *compiled_);
+}
 
 std::size_t TextPattern::cost(std::size_t text_bytes) const {
     return (text_bytes + 1) * static_cast<std::size_t>(compiled_->ProgramSize());
