@@ -24,7 +24,7 @@ inline constexpr std::chrono::hours longest_delay{30 * 24};  // from submission 
 inline constexpr std::size_t messages_per_batch = 500;
 inline constexpr std::size_t application_uid_characters = 256;
 inline constexpr std::size_t enforced_schemas = 1'000;  // in memory; beyond, all are loaded anew
-inline constexpr std::size_t enforced_schemas_bytes = 256 * 1024 * 1024;  // likewise
+inline constexpr std::size_t enforced_schemas_bytes = 64 * 1024 * 1024;  // likewise
 inline constexpr int schema_rounds =
     3;  // a message is held to a schema, and again if that has changed meanwhile
 
