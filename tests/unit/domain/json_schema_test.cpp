@@ -97,6 +97,12 @@ TEST_CASE("format and the content of texts are annotations, a reference's siblin
               .empty());
 }
 
+TEST_CASE("patterns are read as ECMAScript's with Unicode") {
+    CHECK(violations(R"({"pattern":"^\\ud83d\\ude00\\u{1F600}$"})", R"("😀😀")").empty());
+    CHECK(violations(R"({"pattern":"^[\\S]+$"})", R"("a\u00a0b")") != "");
+    CHECK(violations(R"({"patternProperties":{"^[\\b]$":false}})", R"({"\b":1})") == "/\b: is not allowed");
+}
+
 TEST_CASE(
     "integers are exact, decimals count to 15 digits, and what no double holds is refused where it matters") {
     CHECK(violations(R"({"maximum":9007199254740992})", "9007199254740993") != "");
