@@ -70,7 +70,6 @@ TEST_CASE("a raw payload, and one that can not be read, is refused where a schem
     CHECK(raw.status == 422);
     CHECK_THAT(raw.body, contains(quoted("['body','rawPayload']")));
     CHECK(f.send(message("{'id':'\\ud800'}")).status == 422);
-    CHECK(f.send(message("{'id':'1','n':1e99999999999}")).status == 422);
     CHECK(f.send(message("{'id':'1','n':1e400}")).status == 202);
     CHECK(f.send(message("{'id':1e400}")).status == 422);
     std::string deep = "1";  // 64 levels, the payload's own among them

@@ -18,6 +18,7 @@ namespace {
 constexpr int deepest = 6;               // of what refers to itself, such as filters
 constexpr double optional_member = 0.3;  // how likely it is there
 constexpr double at_a_bound = 0.06;
+constexpr double as_its_example = 0.1;  // whose members fit together, as made-up ones may not
 constexpr std::size_t longest_made = 5'000;
 constexpr std::string_view name_characters =
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
@@ -138,6 +139,10 @@ JsonDraft SchemaValues::array(const json::object& schema, std::string_view name)
 
 JsonDraft SchemaValues::object(const json::object& schema) {
     if (depth_ > deepest) return JsonDraft::object();
+    const auto* example = object_at(schema, "example");
+    const bool leads_elsewhere = example != nullptr && example->contains("url");
+    if (example != nullptr && !leads_elsewhere && dice_.chance(as_its_example))
+        return JsonDraft::raw(json::serialize(*example));
     ++depth_;
     auto draft = JsonDraft::object();
     if (const auto* properties = object_at(schema, "properties"))
