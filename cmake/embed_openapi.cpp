@@ -5,22 +5,18 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
-#include <iterator>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
+#include "embedded_text.hpp"
 #include "reference_page.hpp"
 
 namespace fs = std::filesystem;
+using posthorn::literal, posthorn::read_file, posthorn::write_if_changed;
 namespace json = boost::json;
 
 namespace {
-
-std::string read_file(const fs::path& path) {
-    std::ifstream in(path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(in), {}};
-}
 
 std::vector<fs::path> json_files(const fs::path& folder) {
     std::vector<fs::path> files;
@@ -44,20 +40,6 @@ void merge(json::object& into, const json::object& from, const std::string& wher
         else
             throw std::runtime_error(where + "/" + std::string(key) + " is written twice");
     }
-}
-
-// One literal may hold at most 65,536 characters portably: long texts are joined from pieces.
-std::string literal(const std::string& text) {
-    constexpr std::size_t piece = 8000;
-    std::string out;
-    for (std::size_t at = 0; at < text.size(); at += piece)
-        out += "R\"~~~(" + text.substr(at, piece) + ")~~~\"\n";
-    return out;
-}
-
-void write_if_changed(const fs::path& path, const std::string& text) {
-    if (fs::exists(path) && read_file(path) == text) return;
-    std::ofstream(path, std::ios::binary) << text;
 }
 
 }  // namespace

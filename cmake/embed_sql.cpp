@@ -5,25 +5,22 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
-#include <iterator>
 #include <set>
 #include <sstream>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
+#include "embedded_text.hpp"
+
 namespace fs = std::filesystem;
+using posthorn::literal, posthorn::read_file, posthorn::write_if_changed;
 
 namespace {
 
 struct Named {
     std::string name, sql;
 };
-
-std::string read_file(const fs::path& path) {
-    std::ifstream in(path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(in), {}};
-}
 
 std::vector<fs::path> sql_files(const fs::path& folder) {
     std::vector<fs::path> files;
@@ -70,19 +67,6 @@ std::vector<Named> read_migrations(const fs::path& folder) {
         migrations.push_back({stem, read_file(file)});
     }
     return migrations;
-}
-
-// One literal may hold at most 65,536 characters portably: long texts are joined from pieces.
-std::string literal(const std::string& text) {
-    constexpr std::size_t piece = 8000;
-    std::string out;
-    for (std::size_t at = 0; at < text.size(); at += piece) out += "R\"sql(" + text.substr(at, piece) + ")sql\"\n";
-    return out;
-}
-
-void write_if_changed(const fs::path& path, const std::string& text) {
-    if (fs::exists(path) && read_file(path) == text) return;
-    std::ofstream(path, std::ios::binary) << text;
 }
 
 }  // namespace
