@@ -1,5 +1,6 @@
 #include "workers/completion.hpp"
 
+#include <algorithm>
 #include <spdlog/spdlog.h>
 
 namespace posthorn::workers {
@@ -8,6 +9,8 @@ using boost::asio::awaitable;
 
 namespace {
 constexpr std::size_t outcomes_a_flush = 500;
+constexpr std::size_t outcomes_worth_a_flush = 250;
+constexpr std::chrono::milliseconds longest_gathering{20};
 constexpr std::chrono::milliseconds first_pause{50};
 constexpr std::chrono::milliseconds longest_pause{1'000};
 
@@ -26,9 +29,10 @@ Completion::Completion(boost::asio::any_io_executor executor, store::ConnectOpti
       callbacks_(std::move(callbacks)),
       added_(executor) {}
 
-void Completion::add(store::Outcome outcome) {
+void Completion::add(store::Outcome outcome, bool at_once) {
     queue_.push_back(std::move(outcome));
-    added_.set();
+    at_once_ = at_once_ || at_once;
+    if (at_once || queue_.size() == 1 || queue_.size() == outcomes_worth_a_flush) added_.set();
 }
 
 awaitable<void> Completion::run() {
@@ -37,14 +41,58 @@ awaitable<void> Completion::run() {
             co_await added_.wait();
             continue;
         }
-        const auto count = static_cast<std::ptrdiff_t>(std::min(queue_.size(), outcomes_a_flush));
-        std::vector<store::Outcome> batch(std::make_move_iterator(queue_.begin()),
-                                          std::make_move_iterator(queue_.begin() + count));
-        queue_.erase(queue_.begin(), queue_.begin() + count);
+        co_await gather();
+        auto batch = take_batch();
         in_flush_ = batch.size();
-        co_await flush(std::move(batch));
+        const auto others = std::partition(batch.begin(), batch.end(), store::is_plain);
+        std::vector<store::Outcome> rest(std::make_move_iterator(others),
+                                         std::make_move_iterator(batch.end()));
+        batch.erase(others, batch.end());
+        if (!batch.empty()) co_await flush_plain(std::move(batch));
+        if (!rest.empty()) co_await flush(std::move(rest));
         in_flush_ = 0;
     }
+}
+
+awaitable<void> Completion::gather() {
+    const auto until = std::chrono::steady_clock::now() + longest_gathering;
+    while (!at_once_ && queue_.size() < outcomes_worth_a_flush)
+        if (!co_await added_.wait(until)) break;
+}
+
+std::vector<store::Outcome> Completion::take_batch() {
+    const auto count = static_cast<std::ptrdiff_t>(std::min(queue_.size(), outcomes_a_flush));
+    std::vector<store::Outcome> batch(std::make_move_iterator(queue_.begin()),
+                                      std::make_move_iterator(queue_.begin() + count));
+    queue_.erase(queue_.begin(), queue_.begin() + count);
+    if (queue_.empty()) at_once_ = false;
+    return batch;
+}
+
+// The shorter way, once; whatever does not go through by it goes the other way.
+awaitable<void> Completion::flush_plain(std::vector<store::Outcome> batch) {
+    if (!connection_) co_await connect();
+    std::optional<std::vector<store::Completion>> completions;
+    try {
+        completions = co_await store::complete_plain_deliveries(*connection_, batch);
+    } catch (const store::DatabaseError& error) {
+        spdlog::warn("{} outcomes are written once more: {}", batch.size(), error.what());
+        if (!connection_->usable()) connection_.reset();
+    }
+    if (!completions) {
+        co_await flush(std::move(batch));
+        co_return;
+    }
+    std::vector<store::Outcome> left;
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+        if ((*completions)[i].applied) {
+            callbacks_.committed(batch[i], (*completions)[i]);
+        } else {
+            batch[i].record.reset();  // it is logged
+            left.push_back(std::move(batch[i]));
+        }
+    }
+    if (!left.empty()) co_await flush(std::move(left));
 }
 
 awaitable<void> Completion::flush(std::vector<store::Outcome> batch) {

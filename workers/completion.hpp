@@ -3,6 +3,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <vector>
 
 #include "async/event.hpp"
 #include "store/connection.hpp"
@@ -10,9 +11,10 @@
 
 namespace posthorn::workers {
 
-// Group commit of outcomes: what has gathered while a flush was under way is the next one. Nothing that is
-// added is dropped: a lost connection is opened again and the batch repeated (an outcome that was committed
-// after all then matches no row).
+// Group commit of outcomes: what has gathered while a flush was under way is the next one, or what gathers
+// within a moment, since nobody waits for an outcome but the next delivery of an ordered endpoint. Nothing
+// that is added is dropped: a lost connection is opened again and the batch repeated (an outcome that was
+// committed after all then matches no row).
 class Completion {
 public:
     struct Callbacks {
@@ -21,13 +23,17 @@ public:
     };
     Completion(boost::asio::any_io_executor executor, store::ConnectOptions connect, Callbacks callbacks);
 
-    void add(store::Outcome outcome);
+    // at_once: somebody waits for it.
+    void add(store::Outcome outcome, bool at_once = false);
     std::size_t waiting() const { return queue_.size() + in_flush_; }
 
     // Flushes until cancelled.
     boost::asio::awaitable<void> run();
 
 private:
+    boost::asio::awaitable<void> gather();
+    std::vector<store::Outcome> take_batch();
+    boost::asio::awaitable<void> flush_plain(std::vector<store::Outcome> batch);
     boost::asio::awaitable<void> flush(std::vector<store::Outcome> batch);
     boost::asio::awaitable<bool> commit(std::vector<store::Outcome>& batch);
     boost::asio::awaitable<void> commit_alone(store::Outcome outcome);
@@ -40,6 +46,7 @@ private:
     Event added_;
     std::unique_ptr<store::Connection> connection_;
     std::deque<store::Outcome> queue_;
+    bool at_once_ = false;
     std::size_t in_flush_ = 0;
     bool was_connected_ = false;
 };

@@ -15,6 +15,7 @@ struct Delivery {
     EndpointId endpoint;
     MessageId message;
     std::int64_t run_id = 0;
+    store::RowPlace place{};
     int attempt = 1;
     bool manual = false;
     std::shared_ptr<const std::string> payload;           // null: still in the table message

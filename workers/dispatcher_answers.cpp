@@ -127,8 +127,8 @@ void Dispatcher::absorb(Lane& lane, std::span<const store::DeliveryRow* const> r
         const bool known = lane.held.contains(row->run_id) || lane.ended_during_probe.contains(row->run_id) ||
                            announced_.contains(row->message);
         if (known || shard == nullptr || shard->draining || !lane.open()) continue;
-        hold(lane, {row->application, row->endpoint, row->message, row->run_id, row->attempt, row->manual,
-                    nullptr, nullptr});
+        hold(lane, {row->application, row->endpoint, row->message, row->run_id, row->place, row->attempt,
+                    row->manual, nullptr, nullptr});
     }
     lane.ended_during_probe.clear();
     lane.more_in_table = !lane.ordered() && !short_of_due;
@@ -232,6 +232,7 @@ store::Outcome Dispatcher::attempt_ended(const Start& start, const domain::Verdi
                            .endpoint = delivery.endpoint,
                            .message = delivery.message,
                            .run_id = delivery.run_id,
+                           .place = delivery.place,
                            .attempt = delivery.attempt,
                            .manual = delivery.manual,
                            .verdict = Verdict::dead_letter,

@@ -224,7 +224,7 @@ awaitable<void> WorkerLoop::attempt(Start start) {
         const auto verdict = judge_result(result, wall);
         auto outcome = dispatcher_.attempt_ended(start, verdict, clock_.steady_now(), wall);
         outcome.record = make_record(start, result, verdict, began);
-        completion_.add(std::move(outcome));
+        completion_.add(std::move(outcome), start.config->ordered);
     }
     poke();
 }

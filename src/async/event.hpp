@@ -6,6 +6,7 @@
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <optional>
+#include <utility>
 
 #include "base/clock.hpp"
 
@@ -17,8 +18,7 @@ public:
     explicit Event(const boost::asio::any_io_executor& executor) : timer_(executor) {}
 
     void set() {
-        set_ = true;
-        timer_.cancel();
+        if (!std::exchange(set_, true)) timer_.cancel();
     }
 
     // Returns when set, or at `until`; true if it was set. Throws operation_aborted when the coroutine is

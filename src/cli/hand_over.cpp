@@ -49,6 +49,7 @@ void HandOver::committed(std::uint64_t batch, std::vector<ingest::HandedDelivery
         handed.delivery.endpoint = given.endpoint;
         handed.delivery.message = given.message;
         handed.delivery.run_id = given.run_id;
+        handed.delivery.place = given.place;
         handed.delivery.payload = std::move(given.payload);
         handed.delivery.extras = std::move(given.extras);
         of_loop[static_cast<std::size_t>(loop)].push_back(std::move(handed));

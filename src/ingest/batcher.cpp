@@ -79,6 +79,7 @@ std::vector<HandedDelivery> with_payloads(const Tickets& part,
                           .shard = delivery.shard,
                           .run_id = delivery.run_id,
                           .from_table = delivery.from_table,
+                          .place = delivery.place,
                           .payload = message.payload,
                           .extras = message.extras});
     }
@@ -239,13 +240,17 @@ awaitable<bool> MessageBatcher::connect(SteadyTime until) {
 awaitable<void> MessageBatcher::write(Tickets batch) {
     const InFlight in_flight(batch);
     std::vector<Loser> losers;
-    std::vector<Tickets> parts;
-    parts.push_back(std::move(batch));
+    struct Part {
+        Tickets tickets;
+        bool in_doubt = false;  // a commit's fate is unknown
+    };
+    std::vector<Part> parts;
+    parts.push_back({std::move(batch)});
     while (!parts.empty()) {
-        auto part = std::move(parts.back());
+        const auto [part, in_doubt] = std::move(parts.back());
         parts.pop_back();
         if (last_deadline(part) < now()) continue;
-        auto written = co_await write_part(part);
+        auto written = co_await write_part(part, in_doubt);
         losers.insert(losers.end(), written.losers.begin(), written.losers.end());
         if (!written.error) continue;
         if (!blames_a_message(*written.error)) {
@@ -253,8 +258,8 @@ awaitable<void> MessageBatcher::write(Tickets batch) {
             for (const auto& ticket : part) ticket->answer(Refusal::not_stored);
         } else if (part.size() > 1) {
             const auto middle = part.begin() + std::ssize(part) / 2;
-            parts.emplace_back(middle, part.end());
-            parts.emplace_back(part.begin(), middle);
+            parts.push_back({Tickets(middle, part.end()), written.in_doubt});
+            parts.push_back({Tickets(part.begin(), middle), written.in_doubt});
         } else if (written.error->is(store::partial_win)) {
             losers.push_back({part.front(), std::nullopt});
         } else {
@@ -266,16 +271,15 @@ awaitable<void> MessageBatcher::write(Tickets batch) {
     if (!losers.empty()) co_await answer_losers(std::move(losers));
 }
 
-awaitable<MessageBatcher::Written> MessageBatcher::write_part(const Tickets& part) {
+awaitable<MessageBatcher::Written> MessageBatcher::write_part(const Tickets& part, bool in_doubt) {
     const auto messages = messages_of(part);
     const auto deadline = last_deadline(part);
     Announcement announcement(hand_off_, ++last_batch_, part);
-    bool in_doubt = false;  // a commit's fate is unknown
     while (true) {
         std::optional<store::DatabaseError> error;
         try {
             const auto stored =
-                co_await store::accept_messages(*connection_, messages, options_.key_lifetime);
+                co_await store::accept_messages(*connection_, messages, options_.key_lifetime, in_doubt);
             co_return settle(part, stored, announcement, in_doubt);
         } catch (const store::DatabaseError& failure) {
             error = failure;
@@ -290,7 +294,7 @@ awaitable<MessageBatcher::Written> MessageBatcher::write_part(const Tickets& par
         if (is_worth_a_repetition(*error) && now() < deadline) continue;
         if (in_doubt && !blames_a_message(*error)) co_return Written{};
         announcement.failed(in_doubt);
-        co_return Written{{}, std::move(error)};
+        co_return Written{{}, std::move(error), in_doubt};
     }
 }
 

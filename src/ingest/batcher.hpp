@@ -68,11 +68,12 @@ private:
     struct Written {
         std::vector<Loser> losers;
         std::optional<store::DatabaseError> error;  // nothing was stored
+        bool in_doubt = false;                      // but perhaps by a try before
     };
 
     bool enqueue(const std::shared_ptr<Ticket>& ticket);
     boost::asio::awaitable<void> write(Tickets batch);
-    boost::asio::awaitable<Written> write_part(const Tickets& part);
+    boost::asio::awaitable<Written> write_part(const Tickets& part, bool in_doubt);
     Written settle(const Tickets& part, const store::AcceptedBatch& stored, Announcement& announcement,
                    bool in_doubt);
     boost::asio::awaitable<void> answer_losers(std::vector<Loser> losers);

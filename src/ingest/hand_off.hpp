@@ -7,6 +7,7 @@
 
 #include "base/id.hpp"
 #include "domain/message_extras.hpp"
+#include "store/values.hpp"
 
 namespace posthorn::ingest {
 
@@ -18,6 +19,7 @@ struct HandedDelivery {
     int shard = 0;
     std::int64_t run_id = 0;
     bool from_table = false;
+    store::RowPlace place{};
     std::shared_ptr<const std::string> payload;
     std::shared_ptr<const domain::MessageExtras> extras;
 };

@@ -49,6 +49,7 @@ struct NewDelivery {
     int shard = 0;
     std::int64_t run_id = 0;
     bool from_table = false;  // the table says when it is its turn: ordered, or not due yet
+    RowPlace place{};
 };
 
 struct AcceptedBatch {
@@ -61,10 +62,12 @@ struct AcceptedBatch {
 inline constexpr std::string_view partial_win = "PH001";
 
 // Stores messages and their deliveries in one statement and one commit. The ids ascend. A message whose id is
-// stored already stays as it is, so a batch whose commit is in doubt can be sent again. Throws DatabaseError.
+// stored already stays as it is, so a batch whose commit is in doubt can be sent again: then tried_before.
+// Throws DatabaseError.
 boost::asio::awaitable<AcceptedBatch> accept_messages(Connection& connection,
                                                       std::span<const NewMessage* const> messages,
-                                                      std::chrono::milliseconds key_lifetime);
+                                                      std::chrono::milliseconds key_lifetime,
+                                                      bool tried_before = false);
 
 struct KeyHolder {
     MessageId message;

@@ -1,5 +1,7 @@
 #include "store/delivery.hpp"
 
+#include <unordered_map>
+
 #include "domain/shard.hpp"
 #include "store/audit_log.hpp"
 #include "store/endpoint_change.hpp"
@@ -12,16 +14,19 @@ using boost::asio::awaitable;
 
 namespace {
 
+// A success after the failure of this one is told (complete_deliveries, message.attempt.recovered).
+constexpr int attempt_told_as_failing = 4;
+
 std::int16_t small(int value) { return static_cast<std::int16_t>(value); }
 
 std::vector<DeliveryRow> read_delivery_rows(const Rows& rows) {
     std::vector<DeliveryRow> list;
     list.reserve(static_cast<std::size_t>(rows.size()));
     for (int row = 0; row < rows.size(); ++row)
-        list.push_back({rows.get<ApplicationId>(row, 0), rows.get<EndpointId>(row, 1),
-                        rows.get<MessageId>(row, 2), rows.get<std::int16_t>(row, 3), rows.get<bool>(row, 4),
-                        rows.get<std::int64_t>(row, 5),
-                        std::chrono::microseconds(rows.get<std::int64_t>(row, 6))});
+        list.push_back(
+            {rows.get<ApplicationId>(row, 0), rows.get<EndpointId>(row, 1), rows.get<MessageId>(row, 2),
+             rows.get<std::int16_t>(row, 3), rows.get<bool>(row, 4), rows.get<std::int64_t>(row, 5),
+             std::chrono::microseconds(rows.get<std::int64_t>(row, 6)), rows.get<RowPlace>(row, 7)});
     return list;
 }
 
@@ -220,6 +225,51 @@ awaitable<std::vector<Completion>> complete_deliveries(Connection& connection,
         completion.applied = true;
         completion.due_in = std::chrono::microseconds(rows.get<std::int64_t>(row, 1));
     }
+    co_return completions;
+}
+
+bool is_plain(const Outcome& outcome) {
+    return outcome.verdict == Outcome::Verdict::delivered && !outcome.manual &&
+           outcome.attempt <= attempt_told_as_failing && outcome.record && outcome.record->failure == 0;
+}
+
+awaitable<std::vector<Completion>> complete_plain_deliveries(Connection& connection,
+                                                             const std::vector<Outcome>& outcomes) {
+    std::vector<std::int16_t> shards, attempts, statuses;
+    std::vector<std::int64_t> epochs, runs;
+    std::vector<ApplicationId> applications;
+    std::vector<EndpointId> endpoints;
+    std::vector<MessageId> messages;
+    std::vector<AttemptId> ids;
+    std::vector<std::int32_t> durations_ms;
+    std::vector<std::string_view> urls;
+    std::vector<Bytes> responses;
+    std::vector<RowPlace> places;
+    std::unordered_map<std::int64_t, std::size_t> by_run;
+    for (std::size_t i = 0; i < outcomes.size(); ++i) {
+        const auto& outcome = outcomes[i];
+        shards.push_back(small(outcome.shard.shard));
+        epochs.push_back(outcome.shard.epoch);
+        applications.push_back(outcome.application);
+        endpoints.push_back(outcome.endpoint);
+        messages.push_back(outcome.message);
+        runs.push_back(outcome.run_id);
+        attempts.push_back(small(outcome.attempt));
+        ids.push_back(outcome.record->id);
+        statuses.push_back(small(outcome.record->status));
+        durations_ms.push_back(static_cast<std::int32_t>(outcome.record->duration.count()));
+        urls.push_back(outcome.record->url);
+        responses.push_back(Bytes{outcome.record->response});
+        places.push_back(outcome.place);
+        by_run.emplace(outcome.run_id, i);
+    }
+    const auto rows =
+        co_await connection.exec(sql::complete_plain_deliveries,
+                                 Params::of(shards, epochs, applications, endpoints, messages, runs, attempts,
+                                            ids, statuses, durations_ms, urls, responses, places));
+    std::vector<Completion> completions(outcomes.size());
+    for (int row = 0; row < rows.size(); ++row)
+        completions[by_run.at(rows.get<std::int64_t>(row, 0))].applied = true;
     co_return completions;
 }
 

@@ -31,6 +31,7 @@ struct DeliveryRow {
     std::int64_t run_id = 0;
     std::chrono::microseconds due_in{
         0};  // from the statement's moment, by the database's clock; negative: overdue
+    RowPlace place{};
 };
 
 struct ProbeTarget {
@@ -87,6 +88,7 @@ struct Outcome {
     EndpointId endpoint;
     MessageId message;
     std::int64_t run_id = 0;
+    RowPlace place{};  // where its row was when it was last seen
     int attempt = 1;
     bool manual = false;
     Verdict verdict = Verdict::delivered;
@@ -122,8 +124,17 @@ boost::asio::awaitable<std::vector<PayloadRow>> load_payloads(Connection& connec
 boost::asio::awaitable<std::vector<EndpointRow>> load_endpoints(Connection& connection,
                                                                 std::vector<EndpointId> endpoints);
 
+// By their places in the batch. Outcomes that were in a batch before, whose commit may have come about, are
+// given once more. Throws DatabaseError.
 boost::asio::awaitable<std::vector<Completion>> complete_deliveries(Connection& connection,
                                                                     const std::vector<Outcome>& outcomes);
+
+// A delivery that one of its first attempts brought there: nobody is told of it.
+bool is_plain(const Outcome& outcome);
+// Does the same sooner, for plain outcomes that were in no batch before. Those that it leaves as not applied
+// are logged, but complete_deliveries must be asked about them. Throws DatabaseError.
+boost::asio::awaitable<std::vector<Completion>> complete_plain_deliveries(
+    Connection& connection, const std::vector<Outcome>& outcomes);
 
 // reason: of the dead letters; nothing: cancelled. `except`: being attempted. Returns how many ended, at most
 // `limit`.

@@ -15,15 +15,19 @@ namespace {
 constexpr std::int64_t epoch_difference_us = 946'684'800'000'000;
 
 template <class Integer>
-void put(std::string& out, Integer value) {
+void put_at(std::string& out, std::size_t at, Integer value) {
     using Unsigned = std::make_unsigned_t<Integer>;
     auto bits = static_cast<Unsigned>(value);
-    char bytes[sizeof(Integer)];
     for (std::size_t i = sizeof(Integer); i-- > 0;) {
-        bytes[i] = static_cast<char>(bits & 0xFF);
+        out[at + i] = static_cast<char>(bits & 0xFF);
         if constexpr (sizeof(Integer) > 1) bits = static_cast<Unsigned>(bits >> 8);
     }
-    out.append(bytes, sizeof bytes);
+}
+
+template <class Integer>
+void put(std::string& out, Integer value) {
+    out.resize(out.size() + sizeof(Integer));
+    put_at(out, out.size() - sizeof(Integer), value);
 }
 
 template <class Integer>
@@ -96,6 +100,14 @@ struct Wire<SystemTime> {
     static constexpr std::uint32_t oid = 1184, array_oid = 1185;
     static void write(std::string& out, SystemTime value) {
         put(out, static_cast<std::int64_t>(value.time_since_epoch().count() - epoch_difference_us));
+    }
+};
+template <>
+struct Wire<RowPlace> {
+    static constexpr std::uint32_t oid = 27, array_oid = 1010;
+    static void write(std::string& out, RowPlace value) {
+        put(out, value.block);
+        put(out, value.number);
     }
 };
 template <class Tag>
@@ -183,9 +195,7 @@ Params& Params::add_array(std::span<const T> values) {
         const std::size_t length_at = buffer_.size();
         put(buffer_, std::int32_t{0});
         Wire<E>::write(buffer_, *element);
-        std::string length;
-        put(length, static_cast<std::int32_t>(buffer_.size() - length_at - 4));
-        buffer_.replace(length_at, 4, length);
+        put_at(buffer_, length_at, static_cast<std::int32_t>(buffer_.size() - length_at - 4));
     }
     end();
     return *this;
@@ -304,6 +314,13 @@ struct Reader<SystemTime> {
         return SystemTime(std::chrono::microseconds(take<std::int64_t>(bytes) + epoch_difference_us));
     }
 };
+template <>
+struct Reader<RowPlace> {
+    static RowPlace read(std::string_view bytes, std::uint32_t oid, int column) {
+        require_oid(oid, {27}, column);
+        return {take<std::uint32_t>(bytes), take<std::uint16_t>(bytes, 4)};
+    }
+};
 template <class E>
 struct Reader<std::vector<E>> {
     static std::vector<E> read(std::string_view bytes, std::uint32_t oid, int column) {
@@ -370,6 +387,7 @@ POSTHORN_ARRAY(Bytes)
 POSTHORN_ARRAY(Json)
 POSTHORN_ARRAY(Uuid)
 POSTHORN_ARRAY(SystemTime)
+POSTHORN_ARRAY(RowPlace)
 POSTHORN_SCALAR(bool)
 POSTHORN_SCALAR(std::int16_t)
 POSTHORN_SCALAR(std::int32_t)
@@ -379,6 +397,7 @@ POSTHORN_SCALAR(std::string)
 POSTHORN_SCALAR(std::string_view)
 POSTHORN_SCALAR(Uuid)
 POSTHORN_SCALAR(SystemTime)
+POSTHORN_SCALAR(RowPlace)
 template Params& Params::add_null<Bytes>();
 template Params& Params::add_null<Json>();
 POSTHORN_LIST(std::int32_t)

@@ -21,6 +21,14 @@ struct Json {
     std::string_view text;  // jsonb
 };
 
+// Where a row lies in its table (tid): until it is changed or the table is rewritten.
+struct RowPlace {
+    std::uint32_t block = 0xFFFF'FFFF;  // of no row
+    std::uint16_t number = 0;
+
+    bool operator==(const RowPlace&) const = default;
+};
+
 // Parameters of one statement, in order: $1, $2 ...
 class Params {
 public:
@@ -53,8 +61,8 @@ public:
         return add_null<T>();
     }
 
-    // Arrays: bool[], int2[], int4[], int8[], text[], bytea[], uuid[], timestamptz[]; elements may be
-    // optional.
+    // Arrays: bool[], int2[], int4[], int8[], text[], bytea[], uuid[], timestamptz[],
+    // tid[]; elements may be optional.
     template <class T>
     Params& add(const std::vector<T>& values) {
         return add_array(std::span<const T>(values));
@@ -110,7 +118,7 @@ public:
     template <class T>
     T get(int row, int column)
         const;  // bool, int16/32/64, double, std::string, std::string_view (text, bytea, jsonb), Uuid,
-                // SystemTime, Id<>, std::vector<text|uuid|int4|int8>, optional<> of these
+                // SystemTime, RowPlace, Id<>, std::vector<text|uuid|int4|int8>, optional<> of these
 
 private:
     std::string_view raw(int row, int column, bool& null) const;

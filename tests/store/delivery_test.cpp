@@ -125,12 +125,64 @@ TEST_CASE("a batch completes each outcome for itself and repeating it changes no
     CHECK(f.count("dead_letter") == "100");
 }
 
+TEST_CASE("plain outcomes delete the rows at their places, and name those that are elsewhere or not theirs") {
+    DeliveryFixture f;
+    const auto place_of = [&](std::int64_t run_id) {
+        const auto where = fmt::format(" FROM delivery WHERE run_id = {}", run_id);
+        return store::RowPlace{
+            static_cast<std::uint32_t>(std::stoul(f.sql("SELECT (ctid::text::point)[0]" + where))),
+            static_cast<std::uint16_t>(std::stoul(f.sql("SELECT (ctid::text::point)[1]" + where)))};
+    };
+    std::vector<store::Outcome> batch;
+    for (int i = 0; i < 5; ++i) {
+        const auto message = f.make_message(f.application);
+        batch.push_back(
+            f.outcome(Verdict::delivered, message, f.make_delivery(f.application, f.endpoint, message, 7)));
+        batch.back().place = place_of(batch.back().run_id);
+        CHECK(store::is_plain(batch.back()));
+    }
+    f.sql(fmt::format("UPDATE delivery SET ordered = true WHERE run_id = {}", batch[1].run_id));  // it moves
+    batch[2].attempt = 2;
+    batch[3].shard.epoch = 2;
+    batch[4].place = {};
+    const auto done = f.run(store::complete_plain_deliveries(*f.connection, batch));
+    std::vector<bool> applied;
+    for (const auto& one : done) applied.push_back(one.applied);
+    CHECK(applied == std::vector{true, false, false, false, false});
+    CHECK(f.count("delivery") == "4");
+    CHECK(f.sql("SELECT count(*) FROM attempt WHERE succeeded AND response = 'ok'") == "5");
+    for (auto& one : batch) one.record.reset();
+    const auto by_key = f.complete({batch[1], batch[4]});
+    CHECK((by_key[0].applied && by_key[1].applied));
+    CHECK(f.count("delivery") == "2");
+}
+
+TEST_CASE("what somebody is told of is no plain outcome") {
+    DeliveryFixture f;
+    const auto plain = f.outcome(Verdict::delivered, f.make_message(f.application), 1, 4);
+    CHECK(store::is_plain(plain));
+    for (const auto change : {0, 1, 2, 3, 4}) {
+        auto other = plain;
+        if (change == 0) other.verdict = Verdict::retry;
+        if (change == 1) other.manual = true;
+        if (change == 2) other.attempt = 5;
+        if (change == 3) other.record.reset();
+        if (change == 4) other.record->failure = 3;
+        CHECK_FALSE(store::is_plain(other));
+    }
+}
+
 TEST_CASE("a take-over waits for an outcome that is being committed") {
     DeliveryFixture f;
     const auto message = f.make_message(f.application);
     const auto run = f.make_delivery(f.application, f.endpoint, message, 7);
     f.run(f.connection->run("BEGIN"));
-    CHECK(f.complete({f.outcome(Verdict::delivered, message, run)}).at(0).applied);
+    auto outcome = f.outcome(Verdict::delivered, message, run);
+    outcome.place = {0, 1};  // the table's only row
+    const bool plain = GENERATE(false, true);
+    const auto done =
+        plain ? f.run(store::complete_plain_deliveries(*f.connection, {outcome})) : f.complete({outcome});
+    CHECK(done.at(0).applied);
     CHECK_THROWS_WITH(
         f.sql("SET lock_timeout = '200ms'; UPDATE shard_lease SET epoch = epoch + 1 WHERE shard = 7"),
         test::contains("lock timeout"));

@@ -72,6 +72,14 @@ TEST_CASE("completion finds rows by their keys, also where the plan is made whil
             fixture.sql(fmt::format("VACUUM ANALYZE {}", table));
     }
     const std::string ids = "'{00000000-0000-0000-0000-000000000000}'";
+    const auto plain_plan = plan_of(fixture, store::sql::complete_plain_deliveries,
+                                    fmt::format("'{{1}}', '{{1}}', {0}, {0}, {0}, '{{1}}', '{{1}}', {0}, "
+                                                "'{{200}}', '{{1}}', '{{u}}', '{{}}', '{{\"(0,1)\"}}'",
+                                                ids));
+    INFO(plain_plan);
+    CHECK(plain_plan.find("Tid Scan") != std::string::npos);
+    CHECK(plain_plan.find("\"Node Type\": \"Seq Scan\"") == std::string::npos);
+    CHECK(plain_plan.find("delivery_") == std::string::npos);
     const auto plan = plan_of(
         fixture, store::sql::complete_deliveries,
         fmt::format("'{{1}}', '{{1}}', {0}, {0}, {0}, '{{1}}', '{{1}}', '{{0}}', '{{1}}', '{{0}}', {0}, {0}, "
