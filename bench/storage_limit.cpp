@@ -100,6 +100,8 @@ double StorageLimit::measure(std::chrono::seconds duration) {
     const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - begin;
     ingest.join();
     if (failure) std::rethrow_exception(failure);
+    // Or autovacuum would go through them while the service is measured.
+    ingest_.run("TRUNCATE message, delivery, attempt");
     return static_cast<double>(completed) / elapsed.count();
 }
 

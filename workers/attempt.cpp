@@ -13,9 +13,9 @@ egress::Request make_request(const Start& start, const AttemptOptions& options, 
     const EndpointConfig& config = *start.config;
     const std::string id = start.delivery.message.str();
     const auto timestamp = std::chrono::duration_cast<std::chrono::seconds>(wall.time_since_epoch()).count();
-    std::vector<domain::SigningKey> keys;
+    std::vector<const domain::SigningKey*> keys;
     for (const auto& key : config.keys)
-        if (!key.expires_at || *key.expires_at > wall) keys.push_back(key.key);
+        if (!key.expires_at || *key.expires_at > wall) keys.push_back(&key.key);
     const std::string signature = domain::signature_header(keys, id, timestamp, *start.delivery.payload);
 
     egress::Request request;

@@ -5,9 +5,10 @@
 #include <fmt/format.h>
 #include <limits>
 #include <memory>
+#include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
+#include <openssl/params.h>
 #include <stdexcept>
 
 #include "base/random.hpp"
@@ -26,10 +27,14 @@ struct Freed {
     void operator()(EVP_PKEY* key) const { EVP_PKEY_free(key); }
     void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
     void operator()(EVP_CIPHER_CTX* context) const { EVP_CIPHER_CTX_free(context); }
+    void operator()(EVP_MAC* algorithm) const { EVP_MAC_free(algorithm); }
+    void operator()(EVP_MAC_CTX* context) const { EVP_MAC_CTX_free(context); }
 };
 using Key = std::unique_ptr<EVP_PKEY, Freed>;
 using DigestContext = std::unique_ptr<EVP_MD_CTX, Freed>;
 using CipherContext = std::unique_ptr<EVP_CIPHER_CTX, Freed>;
+using Mac = std::unique_ptr<EVP_MAC, Freed>;
+using MacContext = std::unique_ptr<EVP_MAC_CTX, Freed>;
 
 const unsigned char* octets(std::string_view bytes) {
     return reinterpret_cast<const unsigned char*>(bytes.data());
@@ -63,11 +68,32 @@ Key private_key(std::string_view seed) {
 void require_aes_key(const Secret& key) {
     if (key.reveal().size() != aes256_key_bytes) throw std::runtime_error("an AES-256 key has 32 bytes");
 }
+// Algorithms are looked up once: OpenSSL would do it anew at every call, which costs more than 500 bytes of
+// SHA-256.
+const EVP_MD* sha256_algorithm() {
+    static const EVP_MD* const algorithm = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+    require(algorithm != nullptr, "looking up SHA-256");
+    return algorithm;
+}
+
+// One a thread, used again for every key.
+EVP_MAC_CTX* hmac_sha256_context() {
+    thread_local const MacContext context = [] {
+        const Mac algorithm(EVP_MAC_fetch(nullptr, "HMAC", nullptr));
+        MacContext made(algorithm ? EVP_MAC_CTX_new(algorithm.get()) : nullptr);
+        char digest[] = "SHA256";
+        const OSSL_PARAM parameters[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+                                         OSSL_PARAM_construct_end()};
+        require(made != nullptr && EVP_MAC_CTX_set_params(made.get(), parameters) == 1, "looking up HMAC");
+        return made;
+    }();
+    return context.get();
+}
 }  // namespace
 
 std::string sha256(std::string_view bytes) {
     std::string digest(sha256_bytes, '\0');
-    require(EVP_Digest(bytes.data(), bytes.size(), octets(digest), nullptr, EVP_sha256(), nullptr) == 1,
+    require(EVP_Digest(bytes.data(), bytes.size(), octets(digest), nullptr, sha256_algorithm(), nullptr) == 1,
             "SHA-256");
     return digest;
 }
@@ -76,8 +102,11 @@ std::string hmac_sha256(std::string_view key, std::string_view bytes) {
     std::string mac(sha256_bytes, '\0');
     // Without a key's address OpenSSL would take the key of a call before.
     const std::string_view given = key.empty() ? std::string_view("") : key;
-    require(HMAC(EVP_sha256(), given.data(), checked_length(given), octets(bytes), bytes.size(), octets(mac),
-                 nullptr) != nullptr,
+    EVP_MAC_CTX* context = hmac_sha256_context();
+    std::size_t length = 0;
+    require(EVP_MAC_init(context, octets(given), given.size(), nullptr) == 1 &&
+                EVP_MAC_update(context, octets(bytes), bytes.size()) == 1 &&
+                EVP_MAC_final(context, octets(mac), &length, mac.size()) == 1 && length == mac.size(),
             "HMAC-SHA256");
     return mac;
 }

@@ -86,12 +86,12 @@ std::string SigningKey::sign(std::string_view id, std::int64_t timestamp_s, std:
     return "v1," + base64_encode(hmac_sha256(bytes_.reveal(), content));
 }
 
-std::string signature_header(std::span<const SigningKey> keys, std::string_view id, std::int64_t timestamp_s,
-                             std::string_view body) {
+std::string signature_header(std::span<const SigningKey* const> keys, std::string_view id,
+                             std::int64_t timestamp_s, std::string_view body) {
     std::string header;
-    for (const SigningKey& key : keys) {
+    for (const SigningKey* key : keys) {
         if (!header.empty()) header += ' ';
-        header += key.sign(id, timestamp_s, body);
+        header += key->sign(id, timestamp_s, body);
     }
     return header;
 }

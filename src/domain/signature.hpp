@@ -39,8 +39,8 @@ private:
 };
 
 // The webhook-signature header: every key's token, the current key first, separated by exactly one space.
-std::string signature_header(std::span<const SigningKey> keys, std::string_view id, std::int64_t timestamp_s,
-                             std::string_view body);
+std::string signature_header(std::span<const SigningKey* const> keys, std::string_view id,
+                             std::int64_t timestamp_s, std::string_view body);
 
 // Checks a received request, for `posthorn listen` and `verify`: says why it does not match.
 struct Verification {
