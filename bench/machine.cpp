@@ -6,6 +6,8 @@
 #include <map>
 #include <sstream>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/utsname.h>
 #include <thread>
 #include <unistd.h>
@@ -128,6 +130,25 @@ double peak_resident_mib(pid_t process) {
     std::istringstream(value_in(fs::path("/proc") / std::to_string(process) / "status", "VmHWM")) >>
         kibibytes;
     return kibibytes / 1024;
+}
+
+std::optional<double> written_mib(const fs::path& directory) {
+    struct stat of{};
+    if (stat(directory.c_str(), &of) != 0) return std::nullopt;
+    constexpr double sectors_a_mebibyte = 2'048;
+    std::ifstream disks("/proc/diskstats");  // proc(5); Documentation/admin-guide/iostats.rst
+    for (std::string line; std::getline(disks, line);) {
+        std::istringstream fields(line);
+        unsigned major_number = 0, minor_number = 0;
+        std::string name;
+        std::uint64_t reads = 0, merged_reads = 0, sectors_read = 0, read_ms = 0, writes = 0,
+                      merged_writes = 0, sectors_written = 0;
+        fields >> major_number >> minor_number >> name >> reads >> merged_reads >> sectors_read >> read_ms >>
+            writes >> merged_writes >> sectors_written;
+        if (fields && makedev(major_number, minor_number) == of.st_dev)
+            return static_cast<double>(sectors_written) / sectors_a_mebibyte;
+    }
+    return std::nullopt;
 }
 
 Machine this_machine() {

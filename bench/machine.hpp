@@ -1,4 +1,6 @@
 #pragma once
+#include <filesystem>
+#include <optional>
 #include <string>
 #include <sys/types.h>
 #include <vector>
@@ -24,6 +26,10 @@ struct CpuTime {
 CpuTime cpu_time(const ProcessIds& processes);
 
 double peak_resident_mib(pid_t process);
+
+// MiB that were written to the disk that holds a directory since the machine's start; nothing where the
+// kernel does not count it (not a disk of its own).
+std::optional<double> written_mib(const std::filesystem::path& directory);
 
 struct Machine {
     unsigned processors;

@@ -18,7 +18,8 @@ constexpr Goal total_rate{Goal::Sense::at_least, 90}, takeover_limit_s{Goal::Sen
 constexpr Goal evenness{Goal::Sense::at_least, 80};
 constexpr std::chrono::seconds balance_limit{60}, until_kill{3}, after_kill{12};
 constexpr std::chrono::milliseconds balance_poll{100};
-constexpr int max_connections = 300;  // each process opens some dozens
+constexpr int max_connections = 300;          // each process opens some dozens
+constexpr std::size_t connections_times = 4;  // as many for each of four processes as one has elsewhere
 
 std::map<int, Uuid> owners_of_shards(const Database& database) {
     const auto rows =
@@ -145,7 +146,9 @@ Uuid start_until(Site& site, std::size_t processes) {
 }
 
 void measure_count(Results& results, Site& site, std::size_t processes, double& rate_of_one) {
-    Generator generator(site.generator_options(), site.ledger());
+    auto options = site.generator_options();
+    options.connections *= connections_times;
+    Generator generator(options, site.ledger());
     site.warm_up_with(generator);
     const auto all = site.measure_repeatedly(generator, {.duration = results.plan.seconds},
                                              fmt::format("{} processes", processes));

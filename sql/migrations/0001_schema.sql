@@ -134,6 +134,14 @@ CREATE TABLE message (
     deliver_at  timestamptz,
     PRIMARY KEY (app_id, id)
 ) PARTITION BY RANGE (id);
+-- Payloads from 2 kB on are compressed; lz4 takes a tenth of the time that the default takes. Not every server has it.
+DO $$
+BEGIN
+    ALTER TABLE message ALTER COLUMN payload SET COMPRESSION lz4;
+EXCEPTION WHEN feature_not_supported THEN
+    NULL;
+END
+$$;
 CREATE INDEX message_event_id ON message (app_id, event_id) WHERE event_id IS NOT NULL;
 
 -- Only the live ones: inserted with the message, deleted when it ends.

@@ -14,6 +14,7 @@ constexpr std::chrono::milliseconds retry_pause{500};
 
 store::ConnectOptions named(store::ConnectOptions options) {
     options.application_name = "posthorn notify";
+    options.asynchronous_commit = true;  // what it tells of is durable already
     return options;
 }
 }  // namespace

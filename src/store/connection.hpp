@@ -50,7 +50,8 @@ struct ConnectOptions {
     std::chrono::milliseconds statement_timeout{
         30'000};       // the server's; ours is a little longer and drops the connection
     bool hot = false;  // plans for the hot path: generic, no sequential scans, no hash or merge joins, no JIT
-    bool asynchronous_commit = false;  // for completion alone; otherwise synchronous_commit is set to on
+    bool asynchronous_commit = false;  // for completion and wake-ups alone; otherwise synchronous_commit is
+                                       // set to on
 };
 
 // One session, used by one coroutine at a time, on a single-threaded executor. libpq without blocking.

@@ -242,15 +242,15 @@ void spoil(JsonDraft& draft, Dice& dice) {
     if (node.kind == JsonDraft::Kind::object && way < 5) {
         const auto at = node.members.empty() ? 0 : dice.below(node.members.size());
         if (way == 0 || node.members.empty())
-            node.members.emplace_back(name, value);
+            node.members.push_back({name, value});
         else if (way == 1)
             node.members.push_back(node.members[at]);
         else if (way == 2)
-            node.members.emplace_back(node.members[at].first, value);
+            node.members.push_back({node.members[at].name, value});
         else if (way == 3)
-            node.members[at].first = name;
+            node.members[at].name = name;
         else
-            node.members[at].second = value;
+            node.members[at].value = value;
         return;
     }
     if (node.kind == JsonDraft::Kind::array && way < 4) {

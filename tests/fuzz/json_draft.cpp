@@ -34,24 +34,42 @@ void write(const JsonDraft& draft, std::string& out) {
 void collect(JsonDraft& draft, std::vector<JsonDraft*>& nodes) {
     nodes.push_back(&draft);
     for (auto& item : draft.items) collect(item, nodes);
-    for (auto& member : draft.members) collect(member.second, nodes);
+    for (auto& member : draft.members) collect(member.value, nodes);
 }
 
 }  // namespace
 
+JsonDraft JsonDraft::raw(std::string text) {
+    JsonDraft draft;
+    draft.scalar = std::move(text);
+    return draft;
+}
+
+JsonDraft JsonDraft::array() {
+    JsonDraft draft;
+    draft.kind = Kind::array;
+    return draft;
+}
+
+JsonDraft JsonDraft::object() {
+    JsonDraft draft;
+    draft.kind = Kind::object;
+    return draft;
+}
+
 void JsonDraft::set(std::string_view name, JsonDraft value) {
     const auto written = json_string(name);
     const auto there = std::find_if(members.begin(), members.end(),
-                                    [&](const auto& member) { return member.first == written; });
+                                    [&](const auto& member) { return member.name == written; });
     if (there != members.end())
-        there->second = std::move(value);
+        there->value = std::move(value);
     else
-        members.emplace_back(written, std::move(value));
+        members.push_back({written, std::move(value)});
 }
 
 void JsonDraft::erase(std::string_view name) {
     std::erase_if(members,
-                  [written = json_string(name)](const auto& member) { return member.first == written; });
+                  [written = json_string(name)](const auto& member) { return member.name == written; });
 }
 
 std::string JsonDraft::text() const {

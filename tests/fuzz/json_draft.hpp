@@ -1,10 +1,11 @@
 #pragma once
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 namespace posthorn::test {
+
+struct JsonMember;
 
 // A JSON text under construction. Unlike a parsed value it also holds what no parser takes: members twice,
 // numbers of any spelling, broken escapes.
@@ -12,17 +13,22 @@ struct JsonDraft {
     enum class Kind { scalar, array, object };
 
     Kind kind = Kind::scalar;
-    std::string scalar = "null";                                  // as it is written
-    std::vector<JsonDraft> items = {};                            // of an array
-    std::vector<std::pair<std::string, JsonDraft>> members = {};  // of an object; names as they are written
+    std::string scalar = "null";      // as it is written
+    std::vector<JsonDraft> items;     // of an array
+    std::vector<JsonMember> members;  // of an object
 
-    static JsonDraft raw(std::string text) { return {Kind::scalar, std::move(text)}; }
-    static JsonDraft array() { return {Kind::array, {}}; }
-    static JsonDraft object() { return {Kind::object, {}}; }
+    static JsonDraft raw(std::string text);
+    static JsonDraft array();
+    static JsonDraft object();
 
     void set(std::string_view name, JsonDraft value);  // replaces, or adds
     void erase(std::string_view name);
     std::string text() const;
+};
+
+struct JsonMember {
+    std::string name;  // as it is written
+    JsonDraft value;
 };
 
 // With its quotes. Bytes that are no UTF-8 stay as they are.
