@@ -20,6 +20,7 @@ egress::Request make_request(const Start& start, const AttemptOptions& options, 
 
     egress::Request request;
     request.url = config.url;
+    request.parsed_url = config.parsed_url;
     request.headers.reserve(config.headers.size() + 7);
     static const domain::MessageExtras none;
     const auto& extras = start.delivery.extras ? *start.delivery.extras : none;

@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -7,6 +8,7 @@
 
 #include "base/clock.hpp"
 #include "base/id.hpp"
+#include "domain/endpoint_url.hpp"
 #include "domain/payload_filter.hpp"
 #include "domain/retry_schedule.hpp"
 #include "domain/signature.hpp"
@@ -20,6 +22,7 @@ struct EndpointConfig {
     ApplicationId application;
     std::int64_t version = 0;
     std::string url;
+    std::shared_ptr<const domain::EndpointUrl> parsed_url;  // null: it breaks a rule
     bool disabled = false;
     bool deleted = false;
     bool unreadable = false;  // what is sealed could not be opened: nothing can be sent, and nothing ends

@@ -23,6 +23,9 @@ EndpointConfig plain_config(const store::EndpointRow& row) {
     config.application = row.application;
     config.version = row.version;
     config.url = row.url;
+    auto url = domain::parse_endpoint_url(row.url);
+    if (auto* parsed = std::get_if<domain::EndpointUrl>(&url))
+        config.parsed_url = std::make_shared<const domain::EndpointUrl>(std::move(*parsed));
     config.disabled = row.disabled;
     config.deleted = row.deleted;
     config.ordered = row.ordered;

@@ -71,12 +71,7 @@ WITH input AS MATERIALIZED (
     INSERT INTO delivery (app_id, endpoint_id, message_id, shard, ordered, due_at)
     SELECT m.app_id, e.id, m.id, e.shard, e.ordered, greatest(clock_timestamp(), m.deliver_at)
     FROM inserted m
-    CROSS JOIN LATERAL (
-        SELECT * FROM endpoint l
-        WHERE l.app_id = m.app_id AND l.deleted_at IS NULL AND NOT l.disabled
-          AND subscribes(l.event_types, l.event_type_patterns, l.channels, m.event_type, m.channels)
-        OFFSET 0  -- stays a lookup by app_id: a plan made while the table was small would walk all of it for each message
-    ) e
+    CROSS JOIN LATERAL subscribed_endpoints(m.app_id, m.event_type, m.channels) e
     WHERE (SELECT count(*) FROM ordered_endpoints) >= 0  -- locks before it numbers
     ORDER BY m.id
     RETURNING app_id, endpoint_id, message_id, shard, run_id, ordered OR due_at > clock_timestamp() AS from_table, ctid AS place
@@ -124,12 +119,7 @@ WITH input AS MATERIALIZED (
     INSERT INTO delivery (app_id, endpoint_id, message_id, shard, ordered, due_at)
     SELECT m.app_id, e.id, m.id, e.shard, e.ordered, greatest(clock_timestamp(), m.deliver_at)
     FROM inserted m
-    CROSS JOIN LATERAL (
-        SELECT * FROM endpoint l
-        WHERE l.app_id = m.app_id AND l.deleted_at IS NULL AND NOT l.disabled
-          AND subscribes(l.event_types, l.event_type_patterns, l.channels, m.event_type, m.channels)
-        OFFSET 0
-    ) e
+    CROSS JOIN LATERAL subscribed_endpoints(m.app_id, m.event_type, m.channels) e
     WHERE (SELECT count(*) FROM ordered_endpoints) >= 0
     ORDER BY m.id
     RETURNING app_id, endpoint_id, message_id, shard, run_id, ordered OR due_at > clock_timestamp() AS from_table, ctid AS place

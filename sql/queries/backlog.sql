@@ -7,9 +7,7 @@
 WITH RECURSIVE audience AS MATERIALIZED (
     SELECT a.org_id FROM application a
     WHERE a.operational
-      AND EXISTS (SELECT 1 FROM endpoint e
-                  WHERE e.app_id = a.id AND e.deleted_at IS NULL AND NOT e.disabled
-                    AND subscribes(e.event_types, e.event_type_patterns, e.channels, 'backlog.threshold', NULL))
+      AND EXISTS (SELECT 1 FROM subscribed_endpoints(a.id, 'backlog.threshold', NULL))
 ), found AS (
     SELECT first.shard, first.endpoint_id
     FROM unnest($1::int2[]) AS wanted (shard)

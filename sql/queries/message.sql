@@ -49,9 +49,7 @@ SELECT m.id, m.payload FROM message m WHERE m.app_id = $1 AND m.id = ANY ($2::uu
 
 -- name: has_subscriber
 -- Whether a message of this type and these channels would be fanned out to anybody.
-SELECT EXISTS (SELECT 1 FROM endpoint e
-               WHERE e.app_id = $1 AND e.deleted_at IS NULL AND NOT e.disabled
-                 AND subscribes(e.event_types, e.event_type_patterns, e.channels, $2, $3))
+SELECT EXISTS (SELECT 1 FROM subscribed_endpoints($1, $2, $3))
 
 -- name: insert_unsent_message
 INSERT INTO message (app_id, id, event_type, payload) VALUES ($1, $2, $3, $4)

@@ -7,9 +7,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <exception>
 #include <optional>
-#include <unordered_map>
 #include <utility>
-#include <variant>
 
 #include "egress/curl_loop.hpp"
 #include "egress/lazy_timer.hpp"
@@ -20,10 +18,6 @@
 namespace posthorn::egress {
 
 namespace asio = boost::asio;
-
-namespace {
-constexpr std::size_t urls_kept = 10'000;
-}
 
 // A request is a Transfer from start to finish: first it waits for its name (resolving), then curl has it
 // (under_way). Whatever ends it (curl, an alarm, close, cancellation) goes through finish, which posts the
@@ -40,7 +34,6 @@ struct Client::Impl {
           alarms_timer(executor, [this] { ring_alarms(); }) {}
 
     void start(Request request, Transfer::Handler handler);
-    std::shared_ptr<const domain::EndpointUrl> parsed(const std::string& url, std::string& refused);
     void cancel_with(Transfer& transfer);
     void look_up(Transfer& transfer);
     void connect(Transfer& transfer, const NameAnswer* answer);
@@ -60,7 +53,6 @@ struct Client::Impl {
     std::shared_ptr<const AddressGuard> guard;
     NameResolver resolver;
     NamePins pins;
-    std::unordered_map<std::string, std::shared_ptr<const domain::EndpointUrl>> urls;  // parsed before
     CurlLoop loop;  // before the transfers: their handles end first
     std::vector<std::unique_ptr<Transfer>> live, spare;
     std::multimap<SteadyTime, Transfer*> alarms;  // one for each live transfer
@@ -77,29 +69,11 @@ void Client::Impl::start(Request request, Transfer::Handler handler) {
     transfer.deadline = transfer.started + request.timeout;
     transfer.handler.emplace(std::move(handler));
     transfer.stage = Transfer::Stage::resolving;
-    std::string refused;
-    auto url = parsed(request.url, refused);
-    const bool usable = transfer.take(std::move(request), std::move(url), std::move(refused));
+    const bool usable = transfer.take(std::move(request));
     set_alarm(transfer);
     if (!usable) return finish(transfer, {Failure::protocol, transfer.refusal()});
     cancel_with(transfer);
     look_up(transfer);
-}
-
-// Null: it is wrong, and refused tells the rule.
-std::shared_ptr<const domain::EndpointUrl> Client::Impl::parsed(const std::string& url,
-                                                                std::string& refused) {
-    if (const auto known = urls.find(url); known != urls.end()) return known->second;
-    auto result = domain::parse_endpoint_url(url);
-    if (auto* error = std::get_if<domain::UrlError>(&result)) {
-        refused = std::move(error->rule);
-        return nullptr;
-    }
-    if (urls.size() >= urls_kept) urls.clear();
-    return urls
-        .emplace(url, std::make_shared<const domain::EndpointUrl>(
-                          std::get<domain::EndpointUrl>(std::move(result))))
-        .first->second;
 }
 
 void Client::Impl::cancel_with(Transfer& transfer) {

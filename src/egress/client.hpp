@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "domain/endpoint_url.hpp"
 #include "egress/address_guard.hpp"
 
 namespace posthorn::egress {
@@ -40,7 +41,8 @@ std::string_view to_string(
     Failure failure);  // a plain word for people, e.g. "the name could not be resolved"
 
 struct Request {
-    std::string url;  // http or https, already normalised
+    std::string url;                                        // http or https, already normalised
+    std::shared_ptr<const domain::EndpointUrl> parsed_url;  // what it was parsed as; null: that is done
     std::vector<std::pair<std::string, std::string>>
         headers;  // no CR, LF or NUL in either (checked: protocol)
     std::shared_ptr<const std::string> body;

@@ -117,7 +117,7 @@ void Transfer::set_constant_options() {
     set(CURLOPT_WRITEDATA, this);
 }
 
-bool Transfer::take(Request request, std::shared_ptr<const domain::EndpointUrl> url, std::string refused) {
+bool Transfer::take(Request request) {
     request_ = std::move(request);
     answer_ = {};
     header_bytes_ = body_bytes_ = 0;
@@ -125,12 +125,21 @@ bool Transfer::take(Request request, std::shared_ptr<const domain::EndpointUrl> 
     sendings_ = 0;
     stop_ = Stop::none;
     error_[0] = '\0';
-    url_ = std::move(url);
-    refusal_ = std::move(refused);
-    if (!url_) return false;
+    if (!request_.parsed_url && !parse_url()) return false;
     if (add_headers()) return true;
     refusal_ = "a header's name or value has characters that are not allowed";
     return false;
+}
+
+bool Transfer::parse_url() {
+    auto parsed = domain::parse_endpoint_url(request_.url);
+    if (const auto* error = std::get_if<domain::UrlError>(&parsed)) {
+        refusal_ = error->rule;
+        return false;
+    }
+    request_.parsed_url =
+        std::make_shared<const domain::EndpointUrl>(std::get<domain::EndpointUrl>(std::move(parsed)));
+    return true;
 }
 
 bool Transfer::add_headers() {
@@ -150,8 +159,8 @@ void Transfer::prepare(const std::vector<asio::ip::address>& addresses, std::vec
     const auto set = [this](CURLoption option, auto value) {
         check(curl_easy_setopt(handle_, option, value));
     };
-    if (url_set_ != url_->text) {
-        url_set_ = url_->text;
+    if (url_set_ != url().text) {
+        url_set_ = url().text;
         set(CURLOPT_URL, url_set_.c_str());
     }
     static const std::string nothing;
@@ -159,7 +168,7 @@ void Transfer::prepare(const std::vector<asio::ip::address>& addresses, std::vec
     set(CURLOPT_POSTFIELDS, body.c_str());  // not copied; request_ keeps it
     set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
     set(CURLOPT_HTTPHEADER, headers_.link(constant_headers()));
-    const bool offer_http2 = request_.http2 && url_->https;
+    const bool offer_http2 = request_.http2 && url().https;
     set(CURLOPT_HTTP_VERSION,
         static_cast<long>(offer_http2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
     // The client watches this limit itself, without one of curl's timers for each request. curl needs to know
@@ -191,7 +200,7 @@ void Transfer::drop() {
     id = 0;
 }
 
-std::string Transfer::pin_name() const { return url_->host + ":" + std::to_string(url_->port); }
+std::string Transfer::pin_name() const { return url().host + ":" + std::to_string(url().port); }
 
 // curl's count of the body is of bytes that the kernel took (TLS: whose records it took), except over HTTP/2,
 // where they may wait inside curl; and for a second sending it begins with the first one's.
@@ -208,7 +217,7 @@ bool Transfer::is_last_byte_sent() const {
 // A net below the pins: curl is about to look a name up itself, blocking the loop. An address is none of
 // that.
 int Transfer::on_lookup(void*, void*, void* argument) noexcept {
-    return static_cast<Transfer*>(argument)->url_->literal ? 0 : 1;
+    return static_cast<Transfer*>(argument)->url().literal ? 0 : 1;
 }
 
 curl_socket_t Transfer::on_open_socket(void* argument, curlsocktype, curl_sockaddr* peer) noexcept {

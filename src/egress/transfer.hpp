@@ -38,9 +38,8 @@ public:
     Transfer(const Transfer&) = delete;
     Transfer& operator=(const Transfer&) = delete;
 
-    // Takes a request over from its start. url: what the request's was parsed as; null if it is wrong, and
-    // why is refused. False: it can't be sent as it is (see refusal).
-    bool take(Request request, std::shared_ptr<const domain::EndpointUrl> url, std::string refused);
+    // Takes a request over from its start. False: it can't be sent as it is (see refusal).
+    bool take(Request request);
     // Sets what curl needs; addresses as resolved and vetted, empty if the URL's host is one. stale_pins
     // leave curl's cache of names.
     void prepare(const std::vector<boost::asio::ip::address>& addresses, std::vector<std::string> stale_pins,
@@ -50,7 +49,7 @@ public:
 
     CURL* handle() const { return handle_; }
     const Request& request() const { return request_; }
-    const domain::EndpointUrl& url() const { return *url_; }
+    const domain::EndpointUrl& url() const { return *request_.parsed_url; }
     std::string pin_name() const;  // "host:port"
     const std::string& refusal() const { return refusal_; }
     std::vector<std::string> take_stale_pins() { return std::move(stale_pins_); }
@@ -84,6 +83,7 @@ private:
         read_limit
     };
 
+    bool parse_url();
     static curl_socket_t on_open_socket(void* self, curlsocktype purpose, curl_sockaddr* address) noexcept;
     static int on_lookup(void*, void*, void* self) noexcept;
     static int on_before_sending(void* self, char* peer, char* local, int peer_port, int local_port) noexcept;
@@ -100,7 +100,6 @@ private:
     const AddressGuard& guard_;
     CURL* handle_;
     Request request_;
-    std::shared_ptr<const domain::EndpointUrl> url_;
     std::string refusal_;
     std::string url_set_;  // what the handle's URL is already
     LineList headers_;

@@ -73,15 +73,7 @@ std::vector<HandedDelivery> with_payloads(const Tickets& part,
     handed.reserve(deliveries.size());
     for (const auto& delivery : deliveries) {
         const auto& message = *messages.at(delivery.message);
-        handed.push_back({.application = delivery.application,
-                          .endpoint = delivery.endpoint,
-                          .message = delivery.message,
-                          .shard = delivery.shard,
-                          .run_id = delivery.run_id,
-                          .from_table = delivery.from_table,
-                          .place = delivery.place,
-                          .payload = message.payload,
-                          .extras = message.extras});
+        handed.push_back({delivery, message.payload, message.extras});
     }
     return handed;
 }

@@ -116,8 +116,6 @@ void EnforcedSchemas::forget(const Key& key) {
     count_ = schemas_.size();
 }
 
-bool has_key(const store::NewMessage& message) { return message.idempotency_key || message.event_id; }
-
 awaitable<std::vector<FieldProblem>> hold_to_schema(EnforcedSchemas& schemas, store::Pool& pool,
                                                     store::NewMessage& message, const Location& at) {
     auto enforced = schemas.known(message.organization, message.event_type);

@@ -56,9 +56,6 @@ boost::asio::awaitable<std::vector<FieldProblem>> hold_to_schema(EnforcedSchemas
                                                                  store::NewMessage& message,
                                                                  const Location& at);
 
-// Whether an earlier submission of it can be found.
-bool has_key(const store::NewMessage& message);
-
 // A revision that no event type has: such a message is never stored, and finds an earlier one under its keys.
 inline constexpr std::int64_t refused_revision = -1;
 

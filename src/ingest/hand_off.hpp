@@ -7,19 +7,12 @@
 
 #include "base/id.hpp"
 #include "domain/message_extras.hpp"
-#include "store/values.hpp"
+#include "store/accept.hpp"
 
 namespace posthorn::ingest {
 
 // A committed delivery, with what is to be sent.
-struct HandedDelivery {
-    ApplicationId application;
-    EndpointId endpoint;
-    MessageId message;
-    int shard = 0;
-    std::int64_t run_id = 0;
-    bool from_table = false;
-    store::RowPlace place{};
+struct HandedDelivery : store::NewDelivery {
     std::shared_ptr<const std::string> payload;
     std::shared_ptr<const domain::MessageExtras> extras;
 };

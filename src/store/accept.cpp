@@ -35,8 +35,6 @@ std::optional<std::string> joined(const std::vector<std::string>& names) {
     return fmt::format("{}", fmt::join(names, ","));  // a name holds no comma
 }
 
-bool has_key(const NewMessage& message) { return message.idempotency_key || message.event_id; }
-
 // What every message has.
 struct MessageColumns {
     ApplicationColumns applications;

@@ -34,6 +34,9 @@ struct NewMessage {
     std::int64_t schema_revision = 0;                     // of the schema that it was held to; 0: of none
 };
 
+// Whether an earlier submission of it can be found.
+inline bool has_key(const NewMessage& message) { return message.idempotency_key || message.event_id; }
+
 enum class Acceptance : std::int16_t {
     unknown_application = 0,
     accepted = 1,

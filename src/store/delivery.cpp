@@ -123,11 +123,10 @@ awaitable<std::vector<EndpointRow>> load_endpoints(Connection& connection,
 
 namespace {
 
-// The two column groups of complete_deliveries: outcomes, and the log rows of those that had a request.
-struct OutcomeColumns {
-    std::vector<std::int16_t> shard, attempt, verdict;
-    std::vector<std::optional<std::int16_t>> reason;
-    std::vector<std::int64_t> epoch, run_id, delay_ms;
+// Which run of which delivery, and whose shard it is of.
+struct RunColumns {
+    std::vector<std::int16_t> shard, attempt;
+    std::vector<std::int64_t> epoch, run_id;
     std::vector<ApplicationId> application;
     std::vector<EndpointId> endpoint;
     std::vector<MessageId> message;
@@ -140,68 +139,77 @@ struct OutcomeColumns {
         message.push_back(outcome.message);
         run_id.push_back(outcome.run_id);
         attempt.push_back(small(outcome.attempt));
+    }
+    void add_to(Params& params) const {
+        params.add(shard).add(epoch).add(application).add(endpoint).add(message).add(run_id).add(attempt);
+    }
+};
+
+// What became of a request.
+struct RequestColumns {
+    std::vector<AttemptId> id;
+    std::vector<std::int16_t> status;
+    std::vector<std::int32_t> duration_ms;
+    std::vector<std::string_view> url;
+    std::vector<Bytes> response;
+
+    void add(const AttemptRecord& record) {
+        id.push_back(record.id);
+        status.push_back(small(record.status));
+        duration_ms.push_back(static_cast<std::int32_t>(record.duration.count()));
+        url.push_back(record.url);
+        response.push_back(Bytes{record.response});
+    }
+};
+
+// The two column groups of complete_deliveries: outcomes, and the log rows of those that had a request.
+struct OutcomeColumns {
+    RunColumns runs;
+    std::vector<std::int16_t> verdict;
+    std::vector<std::optional<std::int16_t>> reason;
+    std::vector<std::int64_t> delay_ms;
+
+    void add(const Outcome& outcome) {
+        runs.add(outcome);
         verdict.push_back(static_cast<std::int16_t>(outcome.verdict));
         reason.push_back(outcome.reason ? std::optional(static_cast<std::int16_t>(*outcome.reason))
                                         : std::nullopt);
         delay_ms.push_back(outcome.delay.count());
     }
     void add_to(Params& params) const {
-        params.add(shard)
-            .add(epoch)
-            .add(application)
-            .add(endpoint)
-            .add(message)
-            .add(run_id)
-            .add(attempt)
-            .add(verdict)
-            .add(reason)
-            .add(delay_ms);
+        runs.add_to(params);
+        params.add(verdict).add(reason).add(delay_ms);
     }
 };
 
 struct LogColumns {
-    std::vector<ApplicationId> application;
-    std::vector<MessageId> message;
-    std::vector<AttemptId> id;
-    std::vector<EndpointId> endpoint;
-    std::vector<std::int64_t> run_id;
-    std::vector<std::int16_t> attempt, status, failure;
+    RunColumns runs;
+    RequestColumns requests;
+    std::vector<std::int16_t> failure;
     std::vector<bool> manual, succeeded;
-    std::vector<std::int32_t> duration_ms;
-    std::vector<std::string_view> url;
-    std::vector<Bytes> response;
 
     void add(const Outcome& outcome) {
         if (!outcome.record) return;
-        const AttemptRecord& record = *outcome.record;
-        application.push_back(outcome.application);
-        message.push_back(outcome.message);
-        id.push_back(record.id);
-        endpoint.push_back(outcome.endpoint);
-        run_id.push_back(outcome.run_id);
-        attempt.push_back(small(outcome.attempt));
+        runs.add(outcome);
+        requests.add(*outcome.record);
         manual.push_back(outcome.manual);
-        succeeded.push_back(record.succeeded);
-        status.push_back(small(record.status));
-        failure.push_back(small(record.failure));
-        duration_ms.push_back(static_cast<std::int32_t>(record.duration.count()));
-        url.push_back(record.url);
-        response.push_back(Bytes{record.response});
+        succeeded.push_back(outcome.record->succeeded);
+        failure.push_back(small(outcome.record->failure));
     }
     void add_to(Params& params) const {
-        params.add(application)
-            .add(message)
-            .add(id)
-            .add(endpoint)
-            .add(run_id)
-            .add(attempt)
+        params.add(runs.application)
+            .add(runs.message)
+            .add(requests.id)
+            .add(runs.endpoint)
+            .add(runs.run_id)
+            .add(runs.attempt)
             .add(manual)
             .add(succeeded)
-            .add(status)
+            .add(requests.status)
             .add(failure)
-            .add(duration_ms)
-            .add(url)
-            .add(response);
+            .add(requests.duration_ms)
+            .add(requests.url)
+            .add(requests.response);
     }
 };
 
@@ -235,38 +243,25 @@ bool is_plain(const Outcome& outcome) {
 
 awaitable<std::vector<Completion>> complete_plain_deliveries(Connection& connection,
                                                              const std::vector<Outcome>& outcomes) {
-    std::vector<std::int16_t> shards, attempts, statuses;
-    std::vector<std::int64_t> epochs, runs;
-    std::vector<ApplicationId> applications;
-    std::vector<EndpointId> endpoints;
-    std::vector<MessageId> messages;
-    std::vector<AttemptId> ids;
-    std::vector<std::int32_t> durations_ms;
-    std::vector<std::string_view> urls;
-    std::vector<Bytes> responses;
+    RunColumns runs;
+    RequestColumns requests;
     std::vector<RowPlace> places;
     std::unordered_map<std::int64_t, std::size_t> by_run;
     for (std::size_t i = 0; i < outcomes.size(); ++i) {
-        const auto& outcome = outcomes[i];
-        shards.push_back(small(outcome.shard.shard));
-        epochs.push_back(outcome.shard.epoch);
-        applications.push_back(outcome.application);
-        endpoints.push_back(outcome.endpoint);
-        messages.push_back(outcome.message);
-        runs.push_back(outcome.run_id);
-        attempts.push_back(small(outcome.attempt));
-        ids.push_back(outcome.record->id);
-        statuses.push_back(small(outcome.record->status));
-        durations_ms.push_back(static_cast<std::int32_t>(outcome.record->duration.count()));
-        urls.push_back(outcome.record->url);
-        responses.push_back(Bytes{outcome.record->response});
-        places.push_back(outcome.place);
-        by_run.emplace(outcome.run_id, i);
+        runs.add(outcomes[i]);
+        requests.add(*outcomes[i].record);
+        places.push_back(outcomes[i].place);
+        by_run.emplace(outcomes[i].run_id, i);
     }
-    const auto rows =
-        co_await connection.exec(sql::complete_plain_deliveries,
-                                 Params::of(shards, epochs, applications, endpoints, messages, runs, attempts,
-                                            ids, statuses, durations_ms, urls, responses, places));
+    Params params;
+    runs.add_to(params);
+    params.add(requests.id)
+        .add(requests.status)
+        .add(requests.duration_ms)
+        .add(requests.url)
+        .add(requests.response)
+        .add(places);
+    const auto rows = co_await connection.exec(sql::complete_plain_deliveries, std::move(params));
     std::vector<Completion> completions(outcomes.size());
     for (int row = 0; row < rows.size(); ++row)
         completions[by_run.at(rows.get<std::int64_t>(row, 0))].applied = true;
