@@ -13,19 +13,13 @@ constexpr std::size_t outcomes_worth_a_flush = 250;
 constexpr std::chrono::milliseconds longest_gathering{20};
 constexpr std::chrono::milliseconds first_pause{50};
 constexpr std::chrono::milliseconds longest_pause{1'000};
-
-store::ConnectOptions for_completion(store::ConnectOptions options) {
-    options.hot = true;
-    options.asynchronous_commit = true;
-    options.application_name = "posthorn completion";
-    return options;
-}
 }  // namespace
 
-Completion::Completion(boost::asio::any_io_executor executor, store::ConnectOptions connect,
-                       Callbacks callbacks)
+Completion::Completion(boost::asio::any_io_executor executor, store::WorkerDatabase& database,
+                       const Clock& clock, Callbacks callbacks)
     : executor_(executor),
-      connect_options_(for_completion(std::move(connect))),
+      database_(database),
+      clock_(clock),
       callbacks_(std::move(callbacks)),
       added_(executor) {}
 
@@ -55,7 +49,7 @@ awaitable<void> Completion::run() {
 }
 
 awaitable<void> Completion::gather() {
-    const auto until = std::chrono::steady_clock::now() + longest_gathering;
+    const auto until = clock_.steady_now() + longest_gathering;
     while (!at_once_ && queue_.size() < outcomes_worth_a_flush)
         if (!co_await added_.wait(until)) break;
 }
@@ -71,13 +65,13 @@ std::vector<store::Outcome> Completion::take_batch() {
 
 // The shorter way, once; whatever does not go through by it goes the other way.
 awaitable<void> Completion::flush_plain(std::vector<store::Outcome> batch) {
-    if (!connection_) co_await connect();
+    if (!session_) co_await connect();
     std::optional<std::vector<store::Completion>> completions;
     try {
-        completions = co_await store::complete_plain_deliveries(*connection_, batch);
+        completions = co_await session_->complete_plain_deliveries(batch);
     } catch (const store::DatabaseError& error) {
         spdlog::warn("{} outcomes are written once more: {}", batch.size(), error.what());
-        if (!connection_->usable()) connection_.reset();
+        if (!session_->usable()) session_.reset();
     }
     if (!completions) {
         co_await flush(std::move(batch));
@@ -114,12 +108,12 @@ awaitable<void> Completion::flush(std::vector<store::Outcome> batch) {
 // connection, a full disk, a lock) is waited out: an outcome that is given up means another request.
 awaitable<bool> Completion::commit(std::vector<store::Outcome>& batch) {
     for (auto pause = first_pause;; pause = std::min(pause * 2, longest_pause)) {
-        if (!connection_) co_await connect();
+        if (!session_) co_await connect();
         try {
-            report(batch, co_await store::complete_deliveries(*connection_, batch));
+            report(batch, co_await session_->complete_deliveries(batch));
             co_return true;
         } catch (const store::DatabaseError& error) {
-            if (!connection_->usable()) connection_.reset();
+            if (!session_->usable()) session_.reset();
             if (error.blames_the_data()) {
                 spdlog::error("the database refuses {} outcomes: {}", batch.size(), error.what());
                 co_return false;
@@ -146,10 +140,10 @@ awaitable<void> Completion::commit_alone(store::Outcome outcome) {
 }
 
 awaitable<void> Completion::connect() {
-    for (auto pause = first_pause; !connection_; pause = std::min(pause * 2, longest_pause)) {
+    for (auto pause = first_pause; !session_; pause = std::min(pause * 2, longest_pause)) {
         bool failed = false;
         try {
-            connection_ = co_await store::Connection::open(executor_, connect_options_);
+            session_ = co_await database_.open(executor_, store::SessionUse::completion);
         } catch (const store::DatabaseError&) {
             failed = true;
         }

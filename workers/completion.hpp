@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "async/event.hpp"
-#include "store/connection.hpp"
 #include "store/delivery.hpp"
+#include "store/worker_session.hpp"
 
 namespace posthorn::workers {
 
@@ -21,7 +21,8 @@ public:
         std::function<void(const store::Outcome&, const store::Completion&)> committed;
         std::function<void()> connection_lost;  // what was committed asynchronously before may be undone
     };
-    Completion(boost::asio::any_io_executor executor, store::ConnectOptions connect, Callbacks callbacks);
+    Completion(boost::asio::any_io_executor executor, store::WorkerDatabase& database, const Clock& clock,
+               Callbacks callbacks);
 
     // at_once: somebody waits for it.
     void add(store::Outcome outcome, bool at_once = false);
@@ -41,10 +42,11 @@ private:
     void report(const std::vector<store::Outcome>& batch, const std::vector<store::Completion>& completions);
 
     boost::asio::any_io_executor executor_;
-    store::ConnectOptions connect_options_;
+    store::WorkerDatabase& database_;
+    const Clock& clock_;
     Callbacks callbacks_;
     Event added_;
-    std::unique_ptr<store::Connection> connection_;
+    std::unique_ptr<store::WorkerSession> session_;
     std::deque<store::Outcome> queue_;
     bool at_once_ = false;
     std::size_t in_flush_ = 0;

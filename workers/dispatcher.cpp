@@ -338,7 +338,7 @@ void Dispatcher::arm(Lane& lane, SteadyTime now) {
     const auto sooner = [&](SteadyTime time) {
         if (!at || time < *at) at = time;
     };
-    if (lane.open() && !lane.ready.empty()) {
+    if (may_start(lane)) {  // else the slot that becomes free goes on from here
         if (const auto opens = lane.breaker.opens_at()) sooner(*opens);
         if (const auto free = lane.rate.available_at(now); free > now) sooner(free);
     }

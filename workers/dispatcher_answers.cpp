@@ -42,6 +42,8 @@ void Dispatcher::collect_probes(FetchWork& work, SystemTime wall) {
         Lane* lane = find(probe_queue_.front());
         probe_queue_.pop_front();
         if (lane == nullptr || !lane->wants_probe || lane->probing) continue;
+        if (!lane->config)
+            continue;  // queued for a lane of before its shard was lost; this one's is being read
         const Shard* shard = shard_of(lane->shard.shard);
         lane->wants_probe = false;
         if (shard == nullptr || shard->draining) continue;

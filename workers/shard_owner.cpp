@@ -39,18 +39,14 @@ std::vector<int> numbers_of(const std::vector<store::HeldShard>& shards) {
     return numbers;
 }
 
-store::ConnectOptions named(store::ConnectOptions options, std::string name) {
-    options.application_name = std::move(name);
-    return options;
-}
-
 }  // namespace
 
 ShardOwner::ShardOwner(boost::asio::any_io_executor executor, OwnerOptions options,
-                       std::vector<WorkerLoop*> loops, ShardMap& map, Lease& lease,
-                       store::DatabaseClock& clock, const domain::SecretBox& box)
+                       store::WorkerDatabase& database, std::vector<WorkerLoop*> loops, ShardMap& map,
+                       Lease& lease, store::DatabaseClock& clock, const domain::SecretBox& box)
     : executor_(executor),
       options_(std::move(options)),
+      database_(database),
       loops_(std::move(loops)),
       map_(map),
       lease_(lease),
@@ -58,10 +54,7 @@ ShardOwner::ShardOwner(boost::asio::any_io_executor executor, OwnerOptions optio
       box_(box),
       self_(ProcessId::make(clock.system_now())),
       changed_(executor),
-      give_away_event_(executor) {
-    // Short statements, so that a database that hangs is noticed before the lease has run out twice.
-    options_.connect.statement_timeout = std::chrono::milliseconds(2'000);
-}
+      give_away_event_(executor) {}
 
 awaitable<void> ShardOwner::run() {
     using namespace boost::asio::experimental::awaitable_operators;
@@ -70,14 +63,13 @@ awaitable<void> ShardOwner::run() {
 }
 
 awaitable<void> ShardOwner::own() {
-    const auto options = named(options_.connect, "posthorn owner");
-    std::unique_ptr<store::Connection> connection;
+    std::unique_ptr<store::WorkerSession> session;
     while (true) {
         bool failed = false;
         try {
-            if (!connection || !connection->usable())
-                connection = co_await store::Connection::open(executor_, options);
-            co_await step(*connection);
+            if (!session || !session->usable())
+                session = co_await database_.open(executor_, store::SessionUse::owner);
+            co_await step(*session);
         } catch (const store::DatabaseError& error) {
             spdlog::warn("the lease can not be renewed: {}", error.what());
             failed = true;
@@ -89,29 +81,31 @@ awaitable<void> ShardOwner::own() {
     }
 }
 
-awaitable<void> ShardOwner::step(store::Connection& connection) {
+awaitable<void> ShardOwner::step(store::WorkerSession& session) {
     const auto began = clock_.steady_now();
     const bool renewing = !enrolled_ || began - renewed_at_ >= store::renewal_interval;
-    if (renewing) co_await renew(connection);
-    const auto processes = co_await store::read_processes(connection);
-    const auto leases = co_await store::read_leases(connection);
+    if (renewing) co_await renew(session);
+    const auto processes = co_await session.read_processes();
+    const auto leases = co_await session.read_leases();
     co_await follow_leases(leases);
     if (renewing) {
-        // Only now: what was taken from us before the renewal has been given up.
+        // Only now: what was taken from us before the renewal has been given up, and who changed an endpoint
+        // and took us for dead meanwhile has not waited for us (I6).
+        co_await acknowledge(session);
         lease_.extend_until(began + store::lease_duration - store::lease_margin);
         renewed_at_ = began;
     }
     liveness_.observe(processes, leases, clock_.steady_now());
-    if (!ending_) co_await balance(connection, leases);
-    co_await acknowledge(connection);
+    if (!ending_) co_await balance(session, leases);
+    co_await acknowledge(session);
     if (clock_.steady_now() - listed_at_ >= full_list_interval) co_await list_again();
 }
 
-awaitable<void> ShardOwner::balance(store::Connection& connection,
+awaitable<void> ShardOwner::balance(store::WorkerSession& session,
                                     const std::vector<store::LeaseRow>& leases) {
-    const auto plan = plan_shards(self_, leases, liveness_);
+    const auto plan = plan_shards(self_, leases, liveness_, held_);
     if (!plan.take.empty()) {
-        auto taken = co_await store::take_shards(connection, self_, plan.take, plan.dead);
+        auto taken = co_await session.take_shards(self_, plan.take, plan.dead);
         co_await take(std::move(taken));
     }
     for (const int shard : plan.release) {
@@ -124,24 +118,24 @@ awaitable<void> ShardOwner::balance(store::Connection& connection,
     }
 }
 
-awaitable<void> ShardOwner::renew(store::Connection& connection) {
+awaitable<void> ShardOwner::renew(store::WorkerSession& session) {
     if (!enrolled_) {
-        co_await enroll(connection);
-    } else if (!co_await store::renew_process(connection, self_)) {
+        co_await enroll(session);
+    } else if (!co_await session.renew_process(self_)) {
         spdlog::warn("this process was taken for dead; it enrolls again");
         co_await lose(held());
-        co_await enroll(connection);
+        co_await enroll(session);
     }
     const auto asked = clock_.steady_now();
-    const auto time = co_await store::database_time(connection);
+    const auto time = co_await session.database_time();
     const auto answered = clock_.steady_now();
     if (answered - asked < clock_round_trip_limit) clock_.follow(time, asked + (answered - asked) / 2);
 }
 
-awaitable<void> ShardOwner::enroll(store::Connection& connection) {
+awaitable<void> ShardOwner::enroll(store::WorkerSession& session) {
     self_ = ProcessId::make(clock_.system_now());
-    co_await store::register_process(connection, self_, true, options_.host);
-    if (options_.alone) co_await store::forget_other_processes(connection, self_);
+    co_await session.register_process(self_, true, options_.host);
+    if (options_.alone) co_await session.forget_other_processes(self_);
     enrolled_ = true;
 }
 
@@ -175,8 +169,8 @@ awaitable<void> ShardOwner::take(std::vector<store::HeldShard> taken) {
         held_[shard.shard] = shard.epoch;
         map_.set(shard.shard, static_cast<int>(static_cast<std::size_t>(shard.shard) % loops_.size()));
     }
-    for (auto& [loop, shards] : by_loop(taken))
-        co_await on_loop(*loop, [target = loop, gained = shards] { target->gain(gained); });
+    for (auto& [place, shards] : by_loop(taken))
+        co_await on_loop(*loops_[place], [loop = loops_[place], gained = shards] { loop->gain(gained); });
     if (!taken.empty()) spdlog::info("took {} shards, holds {}", taken.size(), held_.size());
 }
 
@@ -186,10 +180,10 @@ std::vector<store::HeldShard> ShardOwner::held() const {
     return list;
 }
 
-std::map<WorkerLoop*, std::vector<store::HeldShard>> ShardOwner::by_loop(
+std::map<std::size_t, std::vector<store::HeldShard>> ShardOwner::by_loop(
     const std::vector<store::HeldShard>& shards) const {
-    std::map<WorkerLoop*, std::vector<store::HeldShard>> groups;
-    for (const auto& shard : shards) groups[&loop_of(shard.shard)].push_back(shard);
+    std::map<std::size_t, std::vector<store::HeldShard>> groups;
+    for (const auto& shard : shards) groups[place_of(shard.shard)].push_back(shard);
     return groups;
 }
 
@@ -197,12 +191,14 @@ awaitable<bool> ShardOwner::drain(std::vector<store::HeldShard> shards) {
     bool clean = true;
     for (const auto& shard : shards) map_.set(shard.shard, -1);
     // All loops at once: each stops starting before the first is waited for.
-    for (auto& [loop, part] : by_loop(shards)) {
+    for (auto& [place, part] : by_loop(shards)) {
+        auto* loop = loops_[place];
         const auto numbers = numbers_of(part);
         co_await boost::asio::co_spawn(loop->executor(), loop->drain(numbers, std::chrono::milliseconds(0)),
                                        use_awaitable);
     }
-    for (auto& [loop, part] : by_loop(shards)) {
+    for (auto& [place, part] : by_loop(shards)) {
+        auto* loop = loops_[place];
         const auto numbers = numbers_of(part);
         clean &= co_await boost::asio::co_spawn(loop->executor(), loop->drain(numbers, options_.drain_limit),
                                                 use_awaitable);
@@ -211,7 +207,6 @@ awaitable<bool> ShardOwner::drain(std::vector<store::HeldShard> shards) {
 }
 
 awaitable<void> ShardOwner::give_away() {
-    const auto options = named(options_.connect, "posthorn release");
     while (true) {
         if (leaving_.empty()) {
             co_await give_away_event_.wait();
@@ -226,8 +221,8 @@ awaitable<void> ShardOwner::give_away() {
         }
         bool failed = false;
         try {
-            const auto connection = co_await store::Connection::open(executor_, options);
-            co_await store::release_shards(*connection, self_, shards);
+            const auto session = co_await database_.open(executor_, store::SessionUse::release);
+            co_await session->release_shards(self_, shards);
         } catch (const store::DatabaseError&) {
             failed = true;  // still drained; tried again, unless the lease was lost meanwhile
         }
@@ -248,11 +243,10 @@ awaitable<bool> ShardOwner::leave() {
     const auto drained = co_await (drain(all) || own());
     const bool clean = std::get<0>(drained);
     try {
-        const auto connection =
-            co_await store::Connection::open(executor_, named(options_.connect, "posthorn release"));
+        const auto session = co_await database_.open(executor_, store::SessionUse::release);
         // Committed synchronously, and with it every outcome that was committed before.
-        co_await store::release_shards(*connection, self_, all);
-        co_await store::unregister_process(*connection, self_);
+        co_await session->release_shards(self_, all);
+        co_await session->unregister_process(self_);
     } catch (const store::DatabaseError& error) {
         spdlog::warn("the shards could not be released: {}", error.what());
         co_return false;
@@ -263,10 +257,10 @@ awaitable<bool> ShardOwner::leave() {
 
 // ---- changes of endpoints, wake-ups
 
-awaitable<void> ShardOwner::acknowledge(store::Connection& connection) {
+awaitable<void> ShardOwner::acknowledge(store::WorkerSession& session) {
     const auto held = this->held();
     if (held.empty()) co_return;
-    const auto changes = co_await store::unacknowledged_changes(connection, held);
+    const auto changes = co_await session.unacknowledged_changes(held);
     if (changes.empty()) co_return;
     std::vector<EndpointId> endpoints;
     std::map<EndpointId, int> shard_of;
@@ -274,12 +268,12 @@ awaitable<void> ShardOwner::acknowledge(store::Connection& connection) {
         endpoints.push_back(change.endpoint);
         shard_of[change.endpoint] = change.shard;
     }
-    std::map<WorkerLoop*, std::vector<std::shared_ptr<const EndpointConfig>>> configs;
-    for (auto& config : co_await load_configs(connection, box_, endpoints))
-        configs[&loop_of(shard_of[config->id])].push_back(config);
-    for (auto& [loop, list] : configs)
-        co_await on_loop(*loop, [target = loop, applied = list] { target->apply(applied); });
-    co_await store::acknowledge_changes(connection, changes, held);
+    std::map<std::size_t, std::vector<std::shared_ptr<const EndpointConfig>>> configs;
+    for (auto& config : co_await load_configs(session, box_, endpoints))
+        configs[place_of(shard_of[config->id])].push_back(config);
+    for (auto& [place, list] : configs)
+        co_await on_loop(*loops_[place], [loop = loops_[place], applied = list] { loop->apply(applied); });
+    co_await session.acknowledge_changes(changes, held);
 }
 
 awaitable<void> ShardOwner::list_again() {
@@ -288,14 +282,13 @@ awaitable<void> ShardOwner::list_again() {
 }
 
 awaitable<void> ShardOwner::listen() {
-    const auto options = named(options_.connect, "posthorn listen");
     while (true) {
         try {
-            const auto connection = co_await store::Connection::open(executor_, options);
-            co_await connection->run("LISTEN posthorn_shard; LISTEN posthorn_endpoint");
+            const auto session = co_await database_.open(executor_, store::SessionUse::listen);
+            co_await session->listen();
             co_await list_again();  // what was said while nobody listened
             while (true) {
-                const auto note = co_await connection->next_notification();
+                const auto note = co_await session->next_wake_up();
                 if (note.channel == "posthorn_endpoint")
                     changed_.set();
                 else

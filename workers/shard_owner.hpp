@@ -14,7 +14,6 @@
 namespace posthorn::workers {
 
 struct OwnerOptions {
-    store::ConnectOptions connect;
     std::string host;    // for people
     bool alone = false;  // no other process can be at this database: nobody's lease is waited for
     std::chrono::milliseconds drain_limit{20'000};  // above the request timeout
@@ -25,8 +24,9 @@ struct OwnerOptions {
 // process.
 class ShardOwner {
 public:
-    ShardOwner(boost::asio::any_io_executor executor, OwnerOptions options, std::vector<WorkerLoop*> loops,
-               ShardMap& map, Lease& lease, store::DatabaseClock& clock, const domain::SecretBox& box);
+    ShardOwner(boost::asio::any_io_executor executor, OwnerOptions options, store::WorkerDatabase& database,
+               std::vector<WorkerLoop*> loops, ShardMap& map, Lease& lease, store::DatabaseClock& clock,
+               const domain::SecretBox& box);
 
     // Until cancelled.
     boost::asio::awaitable<void> run();
@@ -36,27 +36,30 @@ public:
 
 private:
     boost::asio::awaitable<void> own();
-    boost::asio::awaitable<void> step(store::Connection& connection);
-    boost::asio::awaitable<void> balance(store::Connection& connection,
+    boost::asio::awaitable<void> step(store::WorkerSession& session);
+    boost::asio::awaitable<void> balance(store::WorkerSession& session,
                                          const std::vector<store::LeaseRow>& leases);
-    boost::asio::awaitable<void> renew(store::Connection& connection);
-    boost::asio::awaitable<void> enroll(store::Connection& connection);
+    boost::asio::awaitable<void> renew(store::WorkerSession& session);
+    boost::asio::awaitable<void> enroll(store::WorkerSession& session);
     boost::asio::awaitable<void> follow_leases(const std::vector<store::LeaseRow>& leases);
     boost::asio::awaitable<void> take(std::vector<store::HeldShard> taken);
     boost::asio::awaitable<void> give_away();
     boost::asio::awaitable<bool> drain(std::vector<store::HeldShard> shards);
-    boost::asio::awaitable<void> acknowledge(store::Connection& connection);
+    boost::asio::awaitable<void> acknowledge(store::WorkerSession& session);
     boost::asio::awaitable<void> listen();
     boost::asio::awaitable<void> lose(std::vector<store::HeldShard> shards);
     boost::asio::awaitable<void> list_again();
     void handle_wake_ups(const std::string& payload);
-    WorkerLoop& loop_of(int shard) const { return *loops_[static_cast<std::size_t>(shard) % loops_.size()]; }
+    std::size_t place_of(int shard) const { return static_cast<std::size_t>(shard) % loops_.size(); }
+    WorkerLoop& loop_of(int shard) const { return *loops_[place_of(shard)]; }
     std::vector<store::HeldShard> held() const;
-    std::map<WorkerLoop*, std::vector<store::HeldShard>> by_loop(
+    // By the loop's place.
+    std::map<std::size_t, std::vector<store::HeldShard>> by_loop(
         const std::vector<store::HeldShard>& shards) const;
 
     boost::asio::any_io_executor executor_;
     OwnerOptions options_;
+    store::WorkerDatabase& database_;
     std::vector<WorkerLoop*> loops_;
     ShardMap& map_;
     Lease& lease_;

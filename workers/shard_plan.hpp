@@ -17,16 +17,25 @@ public:
     bool alive(ProcessId process) const { return alive_.contains(process); }
     // For those that are not alive.
     std::int64_t counter(ProcessId process) const { return seen_.at(process).counter; }
-    // Living workers, in the order of their ids.
+    bool is_worker(ProcessId process) const { return is_worker_.contains(process); }
+    // Living workers that were seen coming or renewing, in the order of their ids. One whose row was there
+    // before us and has not moved yet may have died a moment ago: nothing is taken from it, and nothing left
+    // free for it.
     const std::set<ProcessId>& workers() const { return workers_; }
+    // Those of them that are there for as long as a lease lasts: who came later can't know yet who is dead.
+    std::ptrdiff_t elders() const { return elders_; }
 
 private:
     struct Seen {
         std::int64_t counter;
         SteadyTime since;
+        bool moved;
+        SteadyTime first;
     };
     std::map<ProcessId, Seen> seen_;
-    std::set<ProcessId> alive_, workers_;
+    std::set<ProcessId> alive_, is_worker_, workers_;
+    std::ptrdiff_t elders_ = 0;
+    bool observed_before_ = false;
 };
 
 struct ShardPlan {
@@ -36,7 +45,9 @@ struct ShardPlan {
 };
 
 // What this process should do for every living worker to have its share: 64 divided by their number, the
-// first ones one more.
-ShardPlan plan_shards(ProcessId self, const std::vector<store::LeaseRow>& leases, const Liveness& liveness);
+// first ones one more. `held`: what it knows that it holds, with the epoch. What is its by the table alone
+// was taken by a statement whose answer was lost: it is taken again, or nobody would serve it.
+ShardPlan plan_shards(ProcessId self, const std::vector<store::LeaseRow>& leases, const Liveness& liveness,
+                      const std::map<int, std::int64_t>& held);
 
 }  // namespace posthorn::workers

@@ -69,9 +69,9 @@ std::shared_ptr<const EndpointConfig> open_config(const store::EndpointRow& row,
 }  // namespace
 
 awaitable<std::vector<std::shared_ptr<const EndpointConfig>>> load_configs(
-    store::Connection& connection, const domain::SecretBox& box, std::vector<EndpointId> endpoints) {
+    store::WorkerSession& session, const domain::SecretBox& box, std::vector<EndpointId> endpoints) {
     std::vector<std::shared_ptr<const EndpointConfig>> configs;
-    for (const auto& row : co_await store::load_endpoints(connection, std::move(endpoints))) {
+    for (const auto& row : co_await session.load_endpoints(std::move(endpoints))) {
         try {
             configs.push_back(open_config(row, box));
         } catch (const std::exception& error) {
@@ -85,16 +85,17 @@ awaitable<std::vector<std::shared_ptr<const EndpointConfig>>> load_configs(
 }
 
 WorkerLoop::WorkerLoop(boost::asio::any_io_executor executor, WorkerOptions options,
-                       std::shared_ptr<const egress::AddressGuard> guard, const domain::SecretBox& box,
-                       const store::DatabaseClock& clock, const Lease& lease)
+                       store::WorkerDatabase& database, std::unique_ptr<egress::Transport> transport,
+                       const domain::SecretBox& box, const store::DatabaseClock& clock, const Lease& lease)
     : executor_(executor),
       options_(std::move(options)),
+      database_(database),
       box_(box),
       clock_(clock),
       lease_(lease),
       dispatcher_(options_.dispatcher, random_u64()),
-      client_(executor, options_.client, std::move(guard)),
-      completion_(executor, options_.connect,
+      transport_(std::move(transport)),
+      completion_(executor, database, clock,
                   {.committed =
                        [this](const store::Outcome& outcome, const store::Completion& completion) {
                            dispatcher_.outcome_committed(outcome, completion, clock_.steady_now());
@@ -149,7 +150,7 @@ awaitable<bool> WorkerLoop::drain(std::vector<int> shards, std::chrono::millisec
 void WorkerLoop::apply(const std::vector<std::shared_ptr<const EndpointConfig>>& configs) {
     for (const auto& config : configs) {
         dispatcher_.apply_config(config);
-        if (!config->open()) client_.close(request_group(config->id));
+        if (!config->open()) transport_->close(request_group(config->id));
     }
     poke();
 }
@@ -219,7 +220,7 @@ awaitable<void> WorkerLoop::attempt(Start start) {
     request.may_start = [this, &start] {
         return lease_.valid(clock_.steady_now()) && dispatcher_.wanted(start);
     };
-    const auto result = co_await client_.post(std::move(request));
+    const auto result = co_await transport_->post(std::move(request));
     if (result.failure == egress::Failure::not_started) {
         dispatcher_.attempt_not_started(start);
     } else {
@@ -235,10 +236,7 @@ awaitable<void> WorkerLoop::attempt(Start start) {
 // ---- reading
 
 awaitable<void> WorkerLoop::fetch() {
-    auto options = options_.connect;
-    options.hot = true;
-    options.application_name = "posthorn fetch";
-    std::unique_ptr<store::Connection> connection;
+    std::unique_ptr<store::WorkerSession> session;
     while (true) {
         auto work = dispatcher_.take_fetch_work(clock_.steady_now(), clock_.system_now());
         if (work.empty()) {
@@ -247,9 +245,9 @@ awaitable<void> WorkerLoop::fetch() {
         }
         bool failed = false;
         try {
-            if (!connection || !connection->usable())
-                connection = co_await store::Connection::open(executor_, options);
-            co_await fetch_once(*connection, work);
+            if (!session || !session->usable())
+                session = co_await database_.open(executor_, store::SessionUse::fetch);
+            co_await fetch_once(*session, work);
         } catch (const store::DatabaseError& error) {
             spdlog::warn("deliveries wait for the database: {}", error.what());
             failed = true;
@@ -263,30 +261,29 @@ awaitable<void> WorkerLoop::fetch() {
 }
 
 // Each part is taken off `work` when it is answered: what is left after an exception has failed.
-awaitable<void> WorkerLoop::fetch_once(store::Connection& connection, FetchWork& work) {
+awaitable<void> WorkerLoop::fetch_once(store::WorkerSession& session, FetchWork& work) {
     if (!work.endpoints_to_load.empty()) {
-        const auto configs = co_await load_configs(connection, box_, work.endpoints_to_load);
+        const auto configs = co_await load_configs(session, box_, work.endpoints_to_load);
         dispatcher_.loaded(std::exchange(work.endpoints_to_load, {}), configs);
     }
-    if (!work.payloads_to_load.empty()) co_await load_missing_payloads(connection, work.payloads_to_load);
-    if (!work.probes.empty() || !work.ordered_probes.empty()) co_await probe(connection, work);
+    if (!work.payloads_to_load.empty()) co_await load_missing_payloads(session, work.payloads_to_load);
+    if (!work.probes.empty() || !work.ordered_probes.empty()) co_await probe(session, work);
     while (!work.endings.empty()) {
         const auto& ending = work.endings.back();
         std::optional<domain::DeadLetterReason> reason;
         if (!ending.deleted) reason = domain::DeadLetterReason::endpoint_disabled;
-        const auto ended = co_await store::end_deliveries_of_endpoint(
-            connection, ending.shard, ending.application, ending.endpoint, reason, ending.except,
-            rows_ended_a_statement);
+        const auto ended = co_await session.end_deliveries_of_endpoint(
+            ending.shard, ending.application, ending.endpoint, reason, ending.except, rows_ended_a_statement);
         dispatcher_.deliveries_ended(ending.endpoint, ended < rows_ended_a_statement);
         work.endings.pop_back();
     }
     if (!work.shards_to_list.empty()) {
-        dispatcher_.listed(co_await store::list_backlogged_endpoints(connection, work.shards_to_list));
+        dispatcher_.listed(co_await session.list_backlogged_endpoints(work.shards_to_list));
         work.shards_to_list.clear();
     }
 }
 
-awaitable<void> WorkerLoop::load_missing_payloads(store::Connection& connection,
+awaitable<void> WorkerLoop::load_missing_payloads(store::WorkerSession& session,
                                                   std::vector<Delivery>& wanted) {
     std::vector<ApplicationId> applications;
     std::vector<MessageId> messages;
@@ -296,8 +293,8 @@ awaitable<void> WorkerLoop::load_missing_payloads(store::Connection& connection,
         applications.push_back(delivery.application);
         messages.push_back(delivery.message);
     }
-    for (auto& row : co_await store::load_payloads(connection, std::move(applications), std::move(messages),
-                                                   payload_bytes_a_load))
+    for (auto& row :
+         co_await session.load_payloads(std::move(applications), std::move(messages), payload_bytes_a_load))
         rows[row.message] = std::move(row);
     std::vector<Delivery> loaded, later;
     for (auto& delivery : std::exchange(wanted, {})) {
@@ -311,11 +308,11 @@ awaitable<void> WorkerLoop::load_missing_payloads(store::Connection& connection,
     poke();
 }
 
-awaitable<void> WorkerLoop::probe(store::Connection& connection, FetchWork& work) {
+awaitable<void> WorkerLoop::probe(store::WorkerSession& session, FetchWork& work) {
     std::vector<store::DeliveryRow> rows;
-    if (!work.probes.empty()) rows = co_await store::probe_endpoints(connection, work.probes);
+    if (!work.probes.empty()) rows = co_await session.probe_endpoints(work.probes);
     if (!work.ordered_probes.empty()) {
-        const auto heads = co_await store::probe_ordered_endpoints(connection, work.ordered_probes);
+        const auto heads = co_await session.probe_ordered_endpoints(work.ordered_probes);
         rows.insert(rows.end(), heads.begin(), heads.end());
     }
     dispatcher_.probed(std::exchange(work.probes, {}), std::exchange(work.ordered_probes, {}), rows,
@@ -326,9 +323,7 @@ awaitable<void> WorkerLoop::probe(store::Connection& connection, FetchWork& work
 // ---- what outcomes say about endpoints
 
 awaitable<void> WorkerLoop::mark() {
-    auto options = options_.connect;
-    options.application_name = "posthorn marks";
-    std::unique_ptr<store::Connection> connection;
+    std::unique_ptr<store::WorkerSession> session;
     while (true) {
         if (marks_.empty()) {
             co_await mark_event_.wait();
@@ -337,9 +332,9 @@ awaitable<void> WorkerLoop::mark() {
         auto marks = std::exchange(marks_, {});
         bool failed = false;
         try {
-            if (!connection || !connection->usable())
-                connection = co_await store::Connection::open(executor_, options);
-            co_await mark_once(*connection, marks);
+            if (!session || !session->usable())
+                session = co_await database_.open(executor_, store::SessionUse::marks);
+            co_await mark_once(*session, marks);
         } catch (const store::DatabaseError& error) {
             spdlog::warn("endpoint states wait for the database: {}", error.what());
             failed = true;
@@ -352,18 +347,17 @@ awaitable<void> WorkerLoop::mark() {
     }
 }
 
-awaitable<void> WorkerLoop::mark_once(store::Connection& connection, const EndpointMarks& marks) {
+awaitable<void> WorkerLoop::mark_once(store::WorkerSession& session, const EndpointMarks& marks) {
     const auto list = [](const std::set<EndpointId>& set) { return std::vector(set.begin(), set.end()); };
-    if (!marks.recovered.empty()) co_await store::mark_endpoints_recovered(connection, list(marks.recovered));
-    if (!marks.failing.empty()) co_await store::mark_endpoints_failing(connection, list(marks.failing));
-    if (!marks.circuits.empty()) co_await store::mark_circuits(connection, marks.circuits);
-    for (const auto endpoint : marks.gone)
-        co_await store::disable_endpoint(connection, endpoint, "gone", std::nullopt);
+    if (!marks.recovered.empty()) co_await session.mark_endpoints_recovered(list(marks.recovered));
+    if (!marks.failing.empty()) co_await session.mark_endpoints_failing(list(marks.failing));
+    if (!marks.circuits.empty()) co_await session.mark_circuits(marks.circuits);
+    for (const auto endpoint : marks.gone) co_await session.disable_endpoint(endpoint, "gone", std::nullopt);
     const auto limit = std::chrono::duration_cast<std::chrono::seconds>(options_.dispatcher.disable_after);
     for (const auto endpoint : marks.failed_too_long) {
-        if (co_await store::disable_endpoint(connection, endpoint, "failing", limit)) continue;
+        if (co_await session.disable_endpoint(endpoint, "failing", limit)) continue;
         // It was changed in between: what it is now decides.
-        for (const auto& config : co_await load_configs(connection, box_, {endpoint}))
+        for (const auto& config : co_await load_configs(session, box_, {endpoint}))
             dispatcher_.apply_config(config);
     }
 }

@@ -6,8 +6,8 @@
 #include "async/event.hpp"
 #include "domain/secret_box.hpp"
 #include "egress/client.hpp"
-#include "store/connection.hpp"
 #include "store/database_clock.hpp"
+#include "store/worker_session.hpp"
 #include "workers/attempt.hpp"
 #include "workers/completion.hpp"
 #include "workers/dispatcher.hpp"
@@ -18,21 +18,19 @@ namespace posthorn::workers {
 struct WorkerOptions {
     DispatcherOptions dispatcher;
     AttemptOptions attempt;
-    egress::ClientOptions client;
-    store::ConnectOptions connect;
 };
 
 // Reads configurations and opens what is sealed in them. An endpoint whose secrets can't be opened is logged
 // and marked as unreadable.
 boost::asio::awaitable<std::vector<std::shared_ptr<const EndpointConfig>>> load_configs(
-    store::Connection& connection, const domain::SecretBox& box, std::vector<EndpointId> endpoints);
+    store::WorkerSession& session, const domain::SecretBox& box, std::vector<EndpointId> endpoints);
 
-// One thread of deliveries: a dispatcher, its HTTP client and its database connections. Everything is called
+// One thread of deliveries: a dispatcher, its transport and its database sessions. Everything is called
 // on its executor.
 class WorkerLoop {
 public:
-    WorkerLoop(boost::asio::any_io_executor executor, WorkerOptions options,
-               std::shared_ptr<const egress::AddressGuard> guard, const domain::SecretBox& box,
+    WorkerLoop(boost::asio::any_io_executor executor, WorkerOptions options, store::WorkerDatabase& database,
+               std::unique_ptr<egress::Transport> transport, const domain::SecretBox& box,
                const store::DatabaseClock& clock, const Lease& lease);
     ~WorkerLoop();
 
@@ -60,23 +58,24 @@ public:
 private:
     boost::asio::awaitable<void> pump();
     boost::asio::awaitable<void> fetch();
-    boost::asio::awaitable<void> load_missing_payloads(store::Connection& connection,
+    boost::asio::awaitable<void> load_missing_payloads(store::WorkerSession& session,
                                                        std::vector<Delivery>& wanted);
-    boost::asio::awaitable<void> probe(store::Connection& connection, FetchWork& work);
-    boost::asio::awaitable<void> fetch_once(store::Connection& connection, FetchWork& work);
+    boost::asio::awaitable<void> probe(store::WorkerSession& session, FetchWork& work);
+    boost::asio::awaitable<void> fetch_once(store::WorkerSession& session, FetchWork& work);
     boost::asio::awaitable<void> mark();
-    boost::asio::awaitable<void> mark_once(store::Connection& connection, const EndpointMarks& marks);
+    boost::asio::awaitable<void> mark_once(store::WorkerSession& session, const EndpointMarks& marks);
     boost::asio::awaitable<void> attempt(Start start);
     void start_attempts();
     void poke();
 
     boost::asio::any_io_executor executor_;
     WorkerOptions options_;
+    store::WorkerDatabase& database_;
     const domain::SecretBox& box_;
     const store::DatabaseClock& clock_;
     const Lease& lease_;
     Dispatcher dispatcher_;
-    egress::Client client_;
+    std::unique_ptr<egress::Transport> transport_;
     Completion completion_;
     Event pump_event_, fetch_event_, mark_event_;
     EndpointMarks marks_;

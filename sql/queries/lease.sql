@@ -17,7 +17,8 @@ SELECT shard, epoch, process_id FROM shard_lease ORDER BY shard
 
 -- name: take_shards
 -- Only where the epoch is still the one that was judged, and a dead owner's counter too: its row is locked, so that its renewal
--- either comes first, and is seen, or waits for us and then sees the loss. Rows in order of shard: no deadlock.
+-- either comes first, and is seen, or waits for us and then sees the loss. What is the taker's already is taken again: it did not hear of
+-- the first time. Rows in order of shard: no deadlock.
 WITH judged AS MATERIALIZED (
     SELECT p.id FROM process p
     WHERE EXISTS (SELECT 1 FROM unnest($4::uuid[], $5::int8[]) AS j (id, counter) WHERE j.id = p.id AND j.counter = p.counter)
@@ -27,6 +28,7 @@ WITH judged AS MATERIALIZED (
     SELECT l.shard FROM unnest($2::int2[], $3::int8[]) AS w (shard, epoch)
     JOIN shard_lease l ON l.shard = w.shard AND l.epoch = w.epoch
     WHERE l.process_id IS NULL
+       OR l.process_id = $1
        OR l.process_id IN (SELECT id FROM judged)
        OR NOT EXISTS (SELECT 1 FROM process p WHERE p.id = l.process_id)
     ORDER BY l.shard

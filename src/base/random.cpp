@@ -24,13 +24,18 @@ std::uint64_t Random::next() {
 
 double Random::unit() { return static_cast<double>(next() >> 11) * 0x1.0p-53; }
 
-std::uint64_t random_u64() {
+namespace {
+Random& generator_of_thread() {
     thread_local Random generator([] {
         std::uint64_t seed = 0;
         std::memcpy(&seed, random_bytes(sizeof seed).data(), sizeof seed);
         return seed;
     }());
-    return generator.next();
+    return generator;
 }
+}  // namespace
+
+std::uint64_t random_u64() { return generator_of_thread().next(); }
+void seed_random_u64(std::uint64_t seed) { generator_of_thread() = Random(seed); }
 
 }  // namespace posthorn

@@ -10,6 +10,8 @@ std::string random_bytes(std::size_t count);
 
 // Fast, per thread, seeded from the system: for ids and jitter, not for secrets.
 std::uint64_t random_u64();
+// For simulations: from here on this thread's random_u64 is replayable.
+void seed_random_u64(std::uint64_t seed);
 
 // Seeded generator (SplitMix64): handed to whatever must be replayable in tests.
 class Random {

@@ -3,26 +3,18 @@
 #include <boost/asio/post.hpp>
 #include <spdlog/spdlog.h>
 
-#include "store/wake_up.hpp"
-
 namespace posthorn::cli {
 
 namespace asio = boost::asio;
 
 namespace {
 constexpr std::chrono::milliseconds retry_pause{500};
-
-store::ConnectOptions named(store::ConnectOptions options) {
-    options.application_name = "posthorn notify";
-    options.asynchronous_commit = true;  // what it tells of is durable already
-    return options;
-}
 }  // namespace
 
-HandOver::HandOver(asio::any_io_executor executor, store::ConnectOptions connect,
+HandOver::HandOver(asio::any_io_executor executor, store::WorkerDatabase& database,
                    std::vector<workers::WorkerLoop*> loops, const workers::ShardMap& map)
     : executor_(executor),
-      pool_(executor, named(std::move(connect)), 1),
+      database_(database),
       loops_(std::move(loops)),
       map_(map),
       foreign_event_(executor) {}
@@ -77,6 +69,7 @@ void HandOver::notify(std::vector<std::pair<int, EndpointId>> targets) {
 }
 
 asio::awaitable<void> HandOver::run() {
+    std::unique_ptr<store::WorkerSession> session;
     while (true) {
         if (foreign_.empty()) {
             co_await foreign_event_.wait();
@@ -86,8 +79,9 @@ asio::awaitable<void> HandOver::run() {
         foreign_.clear();
         bool failed = false;
         try {
-            auto connection = co_await pool_.acquire();
-            co_await store::notify_shards(*connection, targets);
+            if (!session || !session->usable())
+                session = co_await database_.open(executor_, store::SessionUse::notify);
+            co_await session->notify_shards(targets);
         } catch (const store::DatabaseError& error) {
             spdlog::warn("wake-ups wait for the database: {}", error.what());
             failed = true;

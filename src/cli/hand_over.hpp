@@ -6,7 +6,7 @@
 
 #include "async/event.hpp"
 #include "ingest/hand_off.hpp"
-#include "store/connection.hpp"
+#include "store/worker_session.hpp"
 #include "workers/shard_map.hpp"
 #include "workers/worker_loop.hpp"
 
@@ -17,7 +17,7 @@ namespace posthorn::cli {
 // executor.
 class HandOver final : public ingest::HandOff {
 public:
-    HandOver(boost::asio::any_io_executor executor, store::ConnectOptions connect,
+    HandOver(boost::asio::any_io_executor executor, store::WorkerDatabase& database,
              std::vector<workers::WorkerLoop*> loops, const workers::ShardMap& map);
 
     void announce(std::uint64_t batch, std::span<const MessageId> messages) override;
@@ -31,7 +31,7 @@ private:
     void notify(std::vector<std::pair<int, EndpointId>> targets);
 
     boost::asio::any_io_executor executor_;
-    store::Pool pool_;
+    store::WorkerDatabase& database_;
     std::vector<workers::WorkerLoop*> loops_;
     const workers::ShardMap& map_;
     std::set<std::pair<int, EndpointId>> foreign_;

@@ -109,6 +109,7 @@ struct Service::Impl {
         } else {
             connect.conninfo = settings.database_url.reveal();
         }
+        worker_database = std::make_unique<store::PostgresWorkerDatabase>(connect);
         control = std::make_unique<Loop>("control");
         run_on(control->executor(), prepare_database());
         keep("retention", control->executor(), [this] { return retention->run(); });
@@ -154,7 +155,6 @@ struct Service::Impl {
 
     workers::WorkerOptions worker_options() const {
         workers::WorkerOptions options;
-        options.connect = connect;
         options.dispatcher.requests_in_flight = static_cast<int>(settings.worker_concurrency);
         options.dispatcher.concurrency.maximum = static_cast<int>(settings.endpoint_concurrency);
         options.dispatcher.concurrency.initial =
@@ -164,10 +164,15 @@ struct Service::Impl {
         options.dispatcher.oldest_delivery = settings.max_delivery_age;
         options.attempt.request_timeout = settings.request_timeout;
         options.attempt.svix_headers = settings.svix_headers;
-        options.client.connection_cache = 4 * settings.worker_concurrency;  // idle hosts stay connected
-        options.client.user_agent = "Posthorn/" + std::string(version);
-        if (!settings.ca_file.empty()) options.client.ca_file = settings.ca_file;
-        options.client.name_servers = settings.name_servers;
+        return options;
+    }
+
+    egress::ClientOptions client_options() const {
+        egress::ClientOptions options;
+        options.connection_cache = 4 * settings.worker_concurrency;  // idle hosts stay connected
+        options.user_agent = "Posthorn/" + std::string(version);
+        if (!settings.ca_file.empty()) options.ca_file = settings.ca_file;
+        options.name_servers = settings.name_servers;
         return options;
     }
 
@@ -177,19 +182,20 @@ struct Service::Impl {
         for (std::size_t i = 0; i < settings.worker_threads; ++i) {
             auto& thread =
                 *worker_threads.emplace_back(std::make_unique<WorkerThread>("worker-" + std::to_string(i)));
-            thread.worker = std::make_unique<workers::WorkerLoop>(thread.loop.executor(), worker_options(),
-                                                                  guard, secret_box, clock, lease);
+            thread.worker = std::make_unique<workers::WorkerLoop>(
+                thread.loop.executor(), worker_options(), *worker_database,
+                std::make_unique<egress::Client>(thread.loop.executor(), client_options(), guard), secret_box,
+                clock, lease);
             loops.push_back(thread.worker.get());
             auto* worker = thread.worker.get();
             thread.task = make_task("worker", thread.loop.executor(), [worker] { return worker->run(); });
         }
         workers::OwnerOptions options;
-        options.connect = connect;
         options.host = host_name();
         options.alone = settings.embedded();  // the lock on the data directory says so
         options.drain_limit = settings.request_timeout + flush_allowance;
-        owner = std::make_unique<workers::ShardOwner>(control->executor(), options, loops, shard_map, lease,
-                                                      clock, secret_box);
+        owner = std::make_unique<workers::ShardOwner>(control->executor(), options, *worker_database, loops,
+                                                      shard_map, lease, clock, secret_box);
         owner_task = make_task("shard owner", control->executor(), [this] { return owner->run(); });
         replay_pool = std::make_unique<store::Pool>(control->executor(), connect, 2);
         replay = std::make_unique<workers::ReplayRunner>(*replay_pool);
@@ -204,7 +210,7 @@ struct Service::Impl {
         ingest_loop = std::make_unique<Loop>("ingest");
         std::vector<workers::WorkerLoop*> loops;
         for (auto& thread : worker_threads) loops.push_back(thread->worker.get());
-        hand_over = std::make_unique<HandOver>(ingest_loop->executor(), connect, loops, shard_map);
+        hand_over = std::make_unique<HandOver>(ingest_loop->executor(), *worker_database, loops, shard_map);
         ingest::BatcherOptions options;
         options.database = connect;
         options.queue.messages = settings.ingest_queue_limit;
@@ -349,6 +355,7 @@ struct Service::Impl {
     workers::Lease lease;
     workers::ShardMap shard_map;
     store::ConnectOptions connect;
+    std::unique_ptr<store::WorkerDatabase> worker_database;
     std::shared_ptr<const egress::AddressGuard> guard;
     std::unique_ptr<store::EmbeddedPostgres> embedded;
     std::jthread supervisor;

@@ -66,6 +66,23 @@ struct Result {
     bool connection_reused = false;
 };
 
+// What sends a request. On one loop.
+class Transport {
+public:
+    virtual ~Transport() = default;
+
+    // Never throws for what a receiver or the network does; runs on the transport's executor. When the
+    // awaiting coroutine is cancelled the request is cut: boost::asio::error::operation_aborted.
+    virtual boost::asio::awaitable<Result> post(Request request) = 0;
+
+    // For every request of that group: not yet at its first byte: ends as not_started; last byte handed to
+    // the kernel: goes on and gets its answer; in between: cut, ends as aborted. After the call no byte of a
+    // request of that group is sent any more. Where it can't be told that the last byte was handed over (an
+    // empty body; HTTP/2, whose frames wait in libcurl for the receiver's window), a request without any byte
+    // of an answer counts as in between.
+    virtual void close(std::uint64_t group) = 0;
+};
+
 // POSTs on one loop: libcurl's multi interface driven by Asio, one instance a thread. Names are resolved by
 // c-ares, without blocking the loop (and /etc/hosts is honoured); every address is vetted by the guard and
 // pinned, and again when the socket opens and when a connection is reused. No redirect, no proxy, no
@@ -75,22 +92,14 @@ struct Result {
 // answer: the request is sent a second time, once, on another connection (may_start is asked again). The
 // receiver may then have seen it twice, with the same bytes; not sending it again would only leave that to
 // the next attempt.
-class Client {
+class Client final : public Transport {
 public:
     Client(boost::asio::any_io_executor executor, ClientOptions options,
            std::shared_ptr<const AddressGuard> guard);
-    ~Client();  // requests under way must have ended
+    ~Client() override;  // requests under way must have ended
 
-    // Never throws for what a receiver or the network does; runs on the client's executor. When the awaiting
-    // coroutine is cancelled the request is cut: boost::asio::error::operation_aborted.
-    boost::asio::awaitable<Result> post(Request request);
-
-    // For every request of that group: not yet at its first byte: ends as not_started; last byte handed to
-    // the kernel: goes on and gets its answer; in between: cut, ends as aborted. After the call no byte of a
-    // request of that group is sent any more. Where it can't be told that the last byte was handed over (an
-    // empty body; HTTP/2, whose frames wait in libcurl for the receiver's window), a request without any byte
-    // of an answer counts as in between.
-    void close(std::uint64_t group);
+    boost::asio::awaitable<Result> post(Request request) override;
+    void close(std::uint64_t group) override;
 
     std::size_t in_flight() const;
 

@@ -52,7 +52,7 @@ struct DeadOwner {
     auto operator<=>(const DeadOwner&) const = default;
 };
 // Takes those whose epoch is still the given one and that have no owner, or one of `dead` that still stands
-// still; at the next epoch. Returns what was taken.
+// still, or this process itself, which did not hear of it; at the next epoch. Returns what was taken.
 boost::asio::awaitable<std::vector<HeldShard>> take_shards(Connection& connection, ProcessId id,
                                                            std::vector<HeldShard> seen,
                                                            std::vector<DeadOwner> dead);

@@ -23,8 +23,9 @@ public:
         sql(fmt::format("UPDATE shard_lease SET epoch = {} WHERE shard = {}", shard.epoch, shard.shard));
         auto options = connect_options();
         options.statement_timeout = statement_timeout;
+        database_.emplace(options);
         completion_.emplace(
-            io().get_executor(), options,
+            io().get_executor(), *database_, clock_,
             workers::Completion::Callbacks{
                 .committed = [this](const store::Outcome&,
                                     const store::Completion& done) { done.applied ? ++applied : ++given_up; },
@@ -77,6 +78,8 @@ public:
 private:
     ApplicationId application_;
     EndpointId endpoint_;
+    RealClock clock_;
+    std::optional<store::PostgresWorkerDatabase> database_;
     std::optional<workers::Completion> completion_;
     boost::asio::cancellation_signal stop_;
     bool ended_ = false;

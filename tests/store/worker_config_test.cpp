@@ -13,8 +13,9 @@ struct ConfigFixture : StoreFixture {
     ConfigFixture() : application(make_application()), endpoint(make_endpoint(application)) {}
 
     std::shared_ptr<const workers::EndpointConfig> load() {
-        const auto connection = open(true);
-        const auto configs = run(workers::load_configs(*connection, box, {endpoint}));
+        store::PostgresWorkerDatabase database(connect_options());
+        const auto session = run(database.open(io().get_executor(), store::SessionUse::fetch));
+        const auto configs = run(workers::load_configs(*session, box, {endpoint}));
         REQUIRE(configs.size() == 1);
         return configs[0];
     }

@@ -451,6 +451,28 @@ TEST_CASE("ten failures in a row park an endpoint, one probe at a time finds out
     CHECK_FALSE(bench.starts().empty());
 }
 
+TEST_CASE(
+    "a circuit whose cool-down is over while every slot is taken waits for a slot, and wakes nobody for it") {
+    workers::DispatcherOptions options;
+    options.concurrency.initial = 2;
+    options.breaker.threshold = 1;
+    Bench bench(options);
+    bench.hand_off({bench.handed(endpoint(1)), bench.handed(endpoint(1)), bench.handed(endpoint(1))});
+    bench.starts();
+    bench.fetch_work();
+    bench.load(endpoint(1));
+    const auto slow = bench.starts();
+    REQUIRE(slow.size() == 2);
+    bench.commit(bench.end(slow[0], Kind::retry));  // opens the circuit, and leaves one slot in all
+    CHECK(bench.starts().empty());
+    bench.clock.advance(options.breaker.first_cool_down);
+    CHECK(bench.starts().empty());
+    const auto timer = bench.dispatcher.next_timer();
+    CHECK((!timer || *timer > bench.clock.steady_now()));
+    bench.commit(bench.end(slow[1], Kind::delivered));
+    CHECK(bench.starts().size() == 1);
+}
+
 TEST_CASE("an endpoint with a rate limit starts no more than its rate") {
     Bench bench;
     auto limited = bench.config(endpoint(1));
@@ -535,6 +557,19 @@ TEST_CASE("a lost shard is forgotten at once and what is in flight ends without 
     CHECK(bench.dispatcher.lane_count() == 0);
     bench.commit(bench.end(running[0], Kind::delivered));
     CHECK(bench.dispatcher.in_flight() == 0);
+}
+
+TEST_CASE("a shard that is lost and gained again before its endpoints were probed is begun anew") {
+    Bench bench;
+    bench.dispatcher.listed({{shard.shard, endpoint(1)}});
+    bench.fetch_work();
+    bench.load(endpoint(1));  // is to be probed now
+    bench.dispatcher.lose_shard(shard.shard);
+    bench.dispatcher.gain_shard({shard.shard, shard.epoch + 1});
+    bench.dispatcher.listed({{shard.shard, endpoint(1)}});
+    CHECK(bench.fetch_work().probes.empty());
+    bench.load(endpoint(1));
+    CHECK(bench.fetch_work().probes.size() == 1);
 }
 
 TEST_CASE("after a lost connection the backlog is fetched again, what is in flight is not doubled") {

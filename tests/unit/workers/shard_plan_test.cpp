@@ -4,7 +4,6 @@
 
 using namespace posthorn;
 using workers::Liveness;
-using workers::plan_shards;
 
 namespace {
 
@@ -27,6 +26,22 @@ struct Table {
 
 constexpr SteadyTime start{std::chrono::hours(1)};
 
+// Of a process that knows of all that it has.
+workers::ShardPlan plan(ProcessId self, const Table& table, const Liveness& liveness) {
+    std::map<int, std::int64_t> held;
+    for (const auto& lease : table.leases)
+        if (lease.owner == self) held[lease.shard] = lease.epoch;
+    return workers::plan_shards(self, table.leases, liveness, held);
+}
+
+// Knows these processes from before, so that each is known to live.
+Liveness acquainted(Table& table) {
+    Liveness liveness;
+    liveness.observe({}, table.leases, start);
+    liveness.observe(table.processes, table.leases, start);
+    return liveness;
+}
+
 }  // namespace
 
 TEST_CASE("a process that is alone takes every shard") {
@@ -34,9 +49,9 @@ TEST_CASE("a process that is alone takes every shard") {
     table.processes = {{process(1), 5, true}};
     Liveness liveness;
     liveness.observe(table.processes, table.leases, start);
-    const auto plan = plan_shards(process(1), table.leases, liveness);
-    CHECK(plan.take.size() == 64);
-    CHECK(plan.release.empty());
+    const auto planned = plan(process(1), table, liveness);
+    CHECK(planned.take.size() == 64);
+    CHECK(planned.release.empty());
 }
 
 TEST_CASE("shares differ by one at most and add up to all shards") {
@@ -44,12 +59,10 @@ TEST_CASE("shares differ by one at most and add up to all shards") {
     Table table;
     for (int i = 1; i <= count; ++i)
         table.processes.push_back({process(static_cast<std::uint8_t>(i)), 1, true});
-    Liveness liveness;
-    liveness.observe(table.processes, table.leases, start);
+    const auto liveness = acquainted(table);
     std::size_t sum = 0, least = 64, most = 0;
     for (int i = 1; i <= count; ++i) {
-        const auto share =
-            plan_shards(process(static_cast<std::uint8_t>(i)), table.leases, liveness).take.size();
+        const auto share = plan(process(static_cast<std::uint8_t>(i)), table, liveness).take.size();
         sum += share;
         least = std::min(least, share);
         most = std::max(most, share);
@@ -62,10 +75,9 @@ TEST_CASE("who holds more than his share gives the rest away, and nobody takes w
     Table table;
     table.processes = {{process(1), 1, true}, {process(2), 1, true}};
     table.give(process(1), 0, 64);
-    Liveness liveness;
-    liveness.observe(table.processes, table.leases, start);
-    CHECK(plan_shards(process(1), table.leases, liveness).release.size() == 32);
-    CHECK(plan_shards(process(2), table.leases, liveness).take.empty());
+    const auto liveness = acquainted(table);
+    CHECK(plan(process(1), table, liveness).release.size() == 32);
+    CHECK(plan(process(2), table, liveness).take.empty());
 }
 
 TEST_CASE("a process is dead when its counter has stood still for a lease on the judge's clock, not before") {
@@ -78,13 +90,13 @@ TEST_CASE("a process is dead when its counter has stood still for a lease on the
     auto now = start + store::lease_duration - std::chrono::milliseconds(1);
     table.processes[1].counter = 2;
     liveness.observe(table.processes, table.leases, now);
-    CHECK(plan_shards(process(2), table.leases, liveness).take.empty());
+    CHECK(plan(process(2), table, liveness).take.empty());
     now += std::chrono::milliseconds(1);
     liveness.observe(table.processes, table.leases, now);
-    const auto plan = plan_shards(process(2), table.leases, liveness);
-    CHECK(plan.take.size() == 32);
-    REQUIRE(plan.dead.size() == 1);
-    CHECK(plan.dead[0] == store::DeadOwner{process(1), 7});
+    const auto planned = plan(process(2), table, liveness);
+    CHECK(planned.take.size() == 32);
+    REQUIRE(planned.dead.size() == 1);
+    CHECK(planned.dead[0] == store::DeadOwner{process(1), 7});
 
     SECTION("one that renews again is alive again") {
         table.processes[0].counter = 8;
@@ -93,16 +105,46 @@ TEST_CASE("a process is dead when its counter has stood still for a lease on the
     }
 }
 
+TEST_CASE(
+    "a newcomer leaves nothing free for who may have died before it came, and takes nothing from him "
+    "either") {
+    Table table;
+    table.processes = {{process(1), 7, true}, {process(2), 7, true}, {process(3), 1, true}};
+    table.give(process(1), 0, 22);
+    table.give(process(2), 22, 32);
+    Liveness liveness;
+    liveness.observe(table.processes, table.leases, start);
+    CHECK(plan(process(3), table, liveness).take.size() == 32);
+    table.processes[0].counter = 8;
+    liveness.observe(table.processes, table.leases, start + store::renewal_interval);
+    CHECK(plan(process(3), table, liveness).take.size() == 32);
+    CHECK(plan(process(3), table, liveness).dead.empty());
+    table.processes.push_back({process(4), 0, true});  // seen coming
+    liveness.observe(table.processes, table.leases, start + store::renewal_interval);
+    CHECK(plan(process(3), table, liveness).take.size() == 21);
+}
+
+TEST_CASE("what was taken by a statement whose answer was lost is taken again, above all else") {
+    Table table;
+    table.processes = {{process(1), 1, true}, {process(2), 1, true}};
+    table.give(process(1), 0, 40);
+    const auto liveness = acquainted(table);
+    const auto planned = workers::plan_shards(process(1), table.leases, liveness, {{0, 1}, {1, 1}, {2, 1}});
+    REQUIRE(planned.take.size() == 37);
+    CHECK(planned.take[0] == store::HeldShard{3, 1});
+    CHECK(planned.release.empty());
+}
+
 TEST_CASE("an owner without a row is waited for as long as a lease") {
     Table table;
     table.processes = {{process(2), 1, true}};
     table.give(process(1), 0, 64);
     Liveness liveness;
     liveness.observe(table.processes, table.leases, start);
-    CHECK(plan_shards(process(2), table.leases, liveness).take.empty());
+    CHECK(plan(process(2), table, liveness).take.empty());
     table.processes[0].counter = 2;
     liveness.observe(table.processes, table.leases, start + store::lease_duration);
-    CHECK(plan_shards(process(2), table.leases, liveness).take.size() == 64);
+    CHECK(plan(process(2), table, liveness).take.size() == 64);
 }
 
 TEST_CASE("a process without the worker role has no share") {
@@ -110,6 +152,6 @@ TEST_CASE("a process without the worker role has no share") {
     table.processes = {{process(1), 1, false}, {process(2), 1, true}};
     Liveness liveness;
     liveness.observe(table.processes, table.leases, start);
-    CHECK(plan_shards(process(1), table.leases, liveness).take.empty());
-    CHECK(plan_shards(process(2), table.leases, liveness).take.size() == 64);
+    CHECK(plan(process(1), table, liveness).take.empty());
+    CHECK(plan(process(2), table, liveness).take.size() == 64);
 }
