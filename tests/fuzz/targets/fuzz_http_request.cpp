@@ -62,6 +62,12 @@ Found read(std::string_view bytes, std::uint8_t longest, std::uint64_t seed) {
     return found;
 }
 
+// The one limit of what may gather, not of what may come: a long chunk header or trailer passes if it comes
+// at once.
+bool is_of_waiting(const Found& found) {
+    return found.refusal && found.refusal->detail.starts_with("A chunk's header or the trailer");
+}
+
 void require_same(const http::Request& one, const http::Request& other) {
     require(one.method == other.method, "the same method");
     require(one.path == other.path, "the same path");
@@ -133,6 +139,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto whole = read(bytes, 0, 0);
     for (const std::uint8_t longest : {std::uint8_t{1}, static_cast<std::uint8_t>(1 + seed % 64)}) {
         const auto cut = read(bytes, longest, seed);
+        if (is_of_waiting(whole) || is_of_waiting(cut)) continue;
         require(whole.requests.size() == cut.requests.size(), "as many requests, however they arrive");
         require(whole.refusal.has_value() == cut.refusal.has_value(), "refused, however it arrives");
         if (whole.refusal)

@@ -37,8 +37,8 @@ std::size_t levels_of(const boost::json::value& value) {
     return (value.is_structured() ? 1 : 0) + below;
 }
 
-// All that YAML lets stand as it is, in lines that it does not fold and without the escapes of JSON's that it
-// lacks.
+// All that YAML lets stand as it is: without the ends of lines that JSON does not know, and the escapes that
+// YAML does not.
 bool is_plain(std::string_view json_text) {
     return json_text.size() < 1'000 && json_text.find("\\u") == std::string_view::npos &&
            std::all_of(json_text.begin(), json_text.end(), [](char c) { return c >= ' ' && c < '\x7f'; });
@@ -56,8 +56,7 @@ boost::json::value read_yaml(std::string_view text) {
     const auto written = boost::json::serialize(value);
     const auto again = json::parse_yaml(written, {limits.depth, 2 * limits.values + 2 * written.size()});
     const auto* same = std::get_if<boost::json::value>(&again);
-    require(same != nullptr || !is_plain(written), "JSON is YAML");
-    if (same != nullptr) require(*same == value, "and the same document");
+    if (is_plain(written)) require(same != nullptr && *same == value, "JSON is YAML, and the same document");
     return std::move(value);
 }
 
