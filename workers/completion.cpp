@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <spdlog/spdlog.h>
 
+#include "base/crash_point.hpp"
+
 namespace posthorn::workers {
 
 using boost::asio::awaitable;
@@ -73,6 +75,7 @@ std::vector<store::Outcome> Completion::take_batch() {
 awaitable<void> Completion::flush_plain(std::vector<store::Outcome> batch) {
     if (!connection_) co_await connect();
     std::optional<std::vector<store::Completion>> completions;
+    crash_point(CrashPoint::completion_before_commit);
     try {
         completions = co_await store::complete_plain_deliveries(*connection_, batch);
     } catch (const store::DatabaseError& error) {
@@ -83,6 +86,7 @@ awaitable<void> Completion::flush_plain(std::vector<store::Outcome> batch) {
         co_await flush(std::move(batch));
         co_return;
     }
+    crash_point(CrashPoint::completion_committed);
     std::vector<store::Outcome> left;
     for (std::size_t i = 0; i < batch.size(); ++i) {
         if ((*completions)[i].applied) {
@@ -92,6 +96,7 @@ awaitable<void> Completion::flush_plain(std::vector<store::Outcome> batch) {
             left.push_back(std::move(batch[i]));
         }
     }
+    crash_point(CrashPoint::completion_reported);
     if (!left.empty()) co_await flush(std::move(left));
 }
 
@@ -116,7 +121,10 @@ awaitable<bool> Completion::commit(std::vector<store::Outcome>& batch) {
     for (auto pause = first_pause;; pause = std::min(pause * 2, longest_pause)) {
         if (!connection_) co_await connect();
         try {
-            report(batch, co_await store::complete_deliveries(*connection_, batch));
+            crash_point(CrashPoint::failures_before_commit);
+            const auto completions = co_await store::complete_deliveries(*connection_, batch);
+            crash_point(CrashPoint::failures_committed);
+            report(batch, completions);
             co_return true;
         } catch (const store::DatabaseError& error) {
             if (!connection_->usable()) connection_.reset();

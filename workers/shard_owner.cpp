@@ -6,6 +6,7 @@
 #include <spdlog/spdlog.h>
 
 #include "async/task.hpp"
+#include "base/crash_point.hpp"
 #include "base/encoding.hpp"
 
 namespace posthorn::workers {
@@ -112,7 +113,9 @@ awaitable<void> ShardOwner::balance(store::Connection& connection,
     const auto plan = plan_shards(self_, leases, liveness_);
     if (!plan.take.empty()) {
         auto taken = co_await store::take_shards(connection, self_, plan.take, plan.dead);
+        crash_point(CrashPoint::shards_taken);
         co_await take(std::move(taken));
+        crash_point(CrashPoint::shards_gained);
     }
     for (const int shard : plan.release) {
         const auto at = held_.find(shard);
@@ -125,6 +128,7 @@ awaitable<void> ShardOwner::balance(store::Connection& connection,
 }
 
 awaitable<void> ShardOwner::renew(store::Connection& connection) {
+    crash_point(CrashPoint::lease_before_renewal);
     if (!enrolled_) {
         co_await enroll(connection);
     } else if (!co_await store::renew_process(connection, self_)) {
@@ -132,6 +136,7 @@ awaitable<void> ShardOwner::renew(store::Connection& connection) {
         co_await lose(held());
         co_await enroll(connection);
     }
+    crash_point(CrashPoint::lease_renewed);
     const auto asked = clock_.steady_now();
     const auto time = co_await store::database_time(connection);
     const auto answered = clock_.steady_now();
@@ -247,11 +252,13 @@ awaitable<bool> ShardOwner::leave() {
     // A request may take longer than a lease: without renewals another process would send it again.
     const auto drained = co_await (drain(all) || own());
     const bool clean = std::get<0>(drained);
+    crash_point(CrashPoint::shards_drained);
     try {
         const auto connection =
             co_await store::Connection::open(executor_, named(options_.connect, "posthorn release"));
         // Committed synchronously, and with it every outcome that was committed before.
         co_await store::release_shards(*connection, self_, all);
+        crash_point(CrashPoint::shards_released);
         co_await store::unregister_process(*connection, self_);
     } catch (const store::DatabaseError& error) {
         spdlog::warn("the shards could not be released: {}", error.what());
@@ -279,7 +286,9 @@ awaitable<void> ShardOwner::acknowledge(store::Connection& connection) {
         configs[&loop_of(shard_of[config->id])].push_back(config);
     for (auto& [loop, list] : configs)
         co_await on_loop(*loop, [target = loop, applied = list] { target->apply(applied); });
+    crash_point(CrashPoint::change_applied);
     co_await store::acknowledge_changes(connection, changes, held);
+    crash_point(CrashPoint::change_acknowledged);
 }
 
 awaitable<void> ShardOwner::list_again() {

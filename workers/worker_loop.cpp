@@ -5,6 +5,7 @@
 #include <spdlog/spdlog.h>
 
 #include "async/task.hpp"
+#include "base/crash_point.hpp"
 
 namespace posthorn::workers {
 
@@ -220,6 +221,7 @@ awaitable<void> WorkerLoop::attempt(Start start) {
         return lease_.valid(clock_.steady_now()) && dispatcher_.wanted(start);
     };
     const auto result = co_await client_.post(std::move(request));
+    crash_point(CrashPoint::response_received);
     if (result.failure == egress::Failure::not_started) {
         dispatcher_.attempt_not_started(start);
     } else {
@@ -228,6 +230,7 @@ awaitable<void> WorkerLoop::attempt(Start start) {
         auto outcome = dispatcher_.attempt_ended(start, verdict, clock_.steady_now(), wall);
         outcome.record = make_record(start, result, verdict, began);
         completion_.add(std::move(outcome), start.config->ordered);
+        crash_point(CrashPoint::outcome_queued);
     }
     poke();
 }
@@ -274,9 +277,11 @@ awaitable<void> WorkerLoop::fetch_once(store::Connection& connection, FetchWork&
         const auto& ending = work.endings.back();
         std::optional<domain::DeadLetterReason> reason;
         if (!ending.deleted) reason = domain::DeadLetterReason::endpoint_disabled;
+        crash_point(CrashPoint::deliveries_before_ending);
         const auto ended = co_await store::end_deliveries_of_endpoint(
             connection, ending.shard, ending.application, ending.endpoint, reason, ending.except,
             rows_ended_a_statement);
+        crash_point(CrashPoint::deliveries_ended);
         dispatcher_.deliveries_ended(ending.endpoint, ended < rows_ended_a_statement);
         work.endings.pop_back();
     }
@@ -357,8 +362,10 @@ awaitable<void> WorkerLoop::mark_once(store::Connection& connection, const Endpo
     if (!marks.recovered.empty()) co_await store::mark_endpoints_recovered(connection, list(marks.recovered));
     if (!marks.failing.empty()) co_await store::mark_endpoints_failing(connection, list(marks.failing));
     if (!marks.circuits.empty()) co_await store::mark_circuits(connection, marks.circuits);
+    if (!marks.gone.empty()) crash_point(CrashPoint::endpoint_before_disabling);
     for (const auto endpoint : marks.gone)
         co_await store::disable_endpoint(connection, endpoint, "gone", std::nullopt);
+    if (!marks.gone.empty()) crash_point(CrashPoint::endpoint_disabled);
     const auto limit = std::chrono::duration_cast<std::chrono::seconds>(options_.dispatcher.disable_after);
     for (const auto endpoint : marks.failed_too_long) {
         if (co_await store::disable_endpoint(connection, endpoint, "failing", limit)) continue;
