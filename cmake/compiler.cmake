@@ -35,6 +35,11 @@ if(POSTHORN_SANITIZE)
   add_compile_options(-fsanitize=${POSTHORN_SANITIZE} -fno-sanitize-recover=all -O1)
   add_link_options(-fsanitize=${POSTHORN_SANITIZE})
 endif()
+# What libFuzzer is steered by, for the modules that read bytes from outside: what -fsanitize=fuzzer-no-link means, which the
+# precompiled header, and so every module, would have to be compiled with too.
+if(POSTHORN_SANITIZE MATCHES "address" AND CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+  set(POSTHORN_FUZZ_COVERAGE -fsanitize-coverage=inline-8bit-counters,indirect-calls,trace-cmp,pc-table)
+endif()
 if(CMAKE_BUILD_TYPE STREQUAL "RelWithDebInfo")
   set(CMAKE_CXX_FLAGS_RELWITHDEBINFO "-O2 -g1")
 endif()

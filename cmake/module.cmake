@@ -1,7 +1,7 @@
-# posthorn_module(NAME FOLDER dir USES modules... LINKS libraries...): a static library of the folder's sources.
+# posthorn_module(NAME FOLDER dir [FUZZED] USES modules... LINKS libraries...): a static library of the folder's sources.
 # Includes are written from the module's parent: "base/id.hpp", "workers/dispatcher.hpp", "admin-api/access.hpp".
 function(posthorn_module name)
-  cmake_parse_arguments(ARG "" "FOLDER" "USES;LINKS" ${ARGN})
+  cmake_parse_arguments(ARG "FUZZED" "FOLDER" "USES;LINKS" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${ARG_FOLDER}/*.cpp)
   list(FILTER sources EXCLUDE REGEX "/(main|asio)\\.cpp$")
   if(NOT sources)
@@ -11,6 +11,9 @@ function(posthorn_module name)
     add_library(posthorn_${name} STATIC ${sources})
     target_precompile_headers(posthorn_${name} REUSE_FROM posthorn_pch)
     set(scope PUBLIC)
+    if(ARG_FUZZED)
+      target_compile_options(posthorn_${name} PRIVATE ${POSTHORN_FUZZ_COVERAGE})
+    endif()
   endif()
   target_include_directories(posthorn_${name} ${scope} ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR})
   target_link_libraries(posthorn_${name} ${scope} posthorn_pch)

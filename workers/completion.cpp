@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <spdlog/spdlog.h>
 
+#include "base/crash_point.hpp"
+
 namespace posthorn::workers {
 
 using boost::asio::awaitable;
@@ -67,6 +69,7 @@ std::vector<store::Outcome> Completion::take_batch() {
 awaitable<void> Completion::flush_plain(std::vector<store::Outcome> batch) {
     if (!session_) co_await connect();
     std::optional<std::vector<store::Completion>> completions;
+    crash_point(CrashPoint::completion_before_commit);
     try {
         completions = co_await session_->complete_plain_deliveries(batch);
     } catch (const store::DatabaseError& error) {
@@ -77,6 +80,7 @@ awaitable<void> Completion::flush_plain(std::vector<store::Outcome> batch) {
         co_await flush(std::move(batch));
         co_return;
     }
+    crash_point(CrashPoint::completion_committed);
     std::vector<store::Outcome> left;
     for (std::size_t i = 0; i < batch.size(); ++i) {
         if ((*completions)[i].applied) {
@@ -86,6 +90,7 @@ awaitable<void> Completion::flush_plain(std::vector<store::Outcome> batch) {
             left.push_back(std::move(batch[i]));
         }
     }
+    crash_point(CrashPoint::completion_reported);
     if (!left.empty()) co_await flush(std::move(left));
 }
 
@@ -110,7 +115,10 @@ awaitable<bool> Completion::commit(std::vector<store::Outcome>& batch) {
     for (auto pause = first_pause;; pause = std::min(pause * 2, longest_pause)) {
         if (!session_) co_await connect();
         try {
-            report(batch, co_await session_->complete_deliveries(batch));
+            crash_point(CrashPoint::failures_before_commit);
+            const auto completions = co_await session_->complete_deliveries(batch);
+            crash_point(CrashPoint::failures_committed);
+            report(batch, completions);
             co_return true;
         } catch (const store::DatabaseError& error) {
             if (!session_->usable()) session_.reset();

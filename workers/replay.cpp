@@ -5,6 +5,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <spdlog/spdlog.h>
 
+#include "base/crash_point.hpp"
 #include "store/wake_up.hpp"
 
 namespace posthorn::workers {
@@ -36,8 +37,10 @@ awaitable<milliseconds> ReplayRunner::work() {
     try {
         auto connection = co_await pool_.acquire();
         while (const auto step = co_await store::run_replay_step(*connection, options_.limits)) {
+            crash_point(CrashPoint::replay_step_committed);
             log_progress(*step);
             co_await store::notify_shards(*connection, step->woken);
+            crash_point(CrashPoint::replay_announced);
         }
         const auto next = co_await store::time_to_next_replay_step(*connection);
         if (!next || options_.look_interval < *next) co_return options_.look_interval;

@@ -6,6 +6,7 @@
 #include <spdlog/spdlog.h>
 
 #include "async/task.hpp"
+#include "base/crash_point.hpp"
 #include "base/encoding.hpp"
 
 namespace posthorn::workers {
@@ -106,7 +107,9 @@ awaitable<void> ShardOwner::balance(store::WorkerSession& session,
     const auto plan = plan_shards(self_, leases, liveness_, held_);
     if (!plan.take.empty()) {
         auto taken = co_await session.take_shards(self_, plan.take, plan.dead);
+        crash_point(CrashPoint::shards_taken);
         co_await take(std::move(taken));
+        crash_point(CrashPoint::shards_gained);
     }
     for (const int shard : plan.release) {
         const auto at = held_.find(shard);
@@ -119,6 +122,7 @@ awaitable<void> ShardOwner::balance(store::WorkerSession& session,
 }
 
 awaitable<void> ShardOwner::renew(store::WorkerSession& session) {
+    crash_point(CrashPoint::lease_before_renewal);
     if (!enrolled_) {
         co_await enroll(session);
     } else if (!co_await session.renew_process(self_)) {
@@ -126,6 +130,7 @@ awaitable<void> ShardOwner::renew(store::WorkerSession& session) {
         co_await lose(held());
         co_await enroll(session);
     }
+    crash_point(CrashPoint::lease_renewed);
     const auto asked = clock_.steady_now();
     const auto time = co_await session.database_time();
     const auto answered = clock_.steady_now();
@@ -242,10 +247,12 @@ awaitable<bool> ShardOwner::leave() {
     // A request may take longer than a lease: without renewals another process would send it again.
     const auto drained = co_await (drain(all) || own());
     const bool clean = std::get<0>(drained);
+    crash_point(CrashPoint::shards_drained);
     try {
         const auto session = co_await database_.open(executor_, store::SessionUse::release);
         // Committed synchronously, and with it every outcome that was committed before.
         co_await session->release_shards(self_, all);
+        crash_point(CrashPoint::shards_released);
         co_await session->unregister_process(self_);
     } catch (const store::DatabaseError& error) {
         spdlog::warn("the shards could not be released: {}", error.what());
@@ -273,7 +280,9 @@ awaitable<void> ShardOwner::acknowledge(store::WorkerSession& session) {
         configs[place_of(shard_of[config->id])].push_back(config);
     for (auto& [place, list] : configs)
         co_await on_loop(*loops_[place], [loop = loops_[place], applied = list] { loop->apply(applied); });
+    crash_point(CrashPoint::change_applied);
     co_await session.acknowledge_changes(changes, held);
+    crash_point(CrashPoint::change_acknowledged);
 }
 
 awaitable<void> ShardOwner::list_again() {

@@ -5,6 +5,7 @@
 #include <spdlog/spdlog.h>
 
 #include "async/task.hpp"
+#include "base/crash_point.hpp"
 
 namespace posthorn::workers {
 
@@ -221,6 +222,7 @@ awaitable<void> WorkerLoop::attempt(Start start) {
         return lease_.valid(clock_.steady_now()) && dispatcher_.wanted(start);
     };
     const auto result = co_await transport_->post(std::move(request));
+    crash_point(CrashPoint::response_received);
     if (result.failure == egress::Failure::not_started) {
         dispatcher_.attempt_not_started(start);
     } else {
@@ -229,6 +231,7 @@ awaitable<void> WorkerLoop::attempt(Start start) {
         auto outcome = dispatcher_.attempt_ended(start, verdict, clock_.steady_now(), wall);
         outcome.record = make_record(start, result, verdict, began);
         completion_.add(std::move(outcome), start.config->ordered);
+        crash_point(CrashPoint::outcome_queued);
     }
     poke();
 }
@@ -272,8 +275,10 @@ awaitable<void> WorkerLoop::fetch_once(store::WorkerSession& session, FetchWork&
         const auto& ending = work.endings.back();
         std::optional<domain::DeadLetterReason> reason;
         if (!ending.deleted) reason = domain::DeadLetterReason::endpoint_disabled;
+        crash_point(CrashPoint::deliveries_before_ending);
         const auto ended = co_await session.end_deliveries_of_endpoint(
             ending.shard, ending.application, ending.endpoint, reason, ending.except, rows_ended_a_statement);
+        crash_point(CrashPoint::deliveries_ended);
         dispatcher_.deliveries_ended(ending.endpoint, ended < rows_ended_a_statement);
         work.endings.pop_back();
     }
@@ -352,7 +357,9 @@ awaitable<void> WorkerLoop::mark_once(store::WorkerSession& session, const Endpo
     if (!marks.recovered.empty()) co_await session.mark_endpoints_recovered(list(marks.recovered));
     if (!marks.failing.empty()) co_await session.mark_endpoints_failing(list(marks.failing));
     if (!marks.circuits.empty()) co_await session.mark_circuits(marks.circuits);
+    if (!marks.gone.empty()) crash_point(CrashPoint::endpoint_before_disabling);
     for (const auto endpoint : marks.gone) co_await session.disable_endpoint(endpoint, "gone", std::nullopt);
+    if (!marks.gone.empty()) crash_point(CrashPoint::endpoint_disabled);
     const auto limit = std::chrono::duration_cast<std::chrono::seconds>(options_.dispatcher.disable_after);
     for (const auto endpoint : marks.failed_too_long) {
         if (co_await session.disable_endpoint(endpoint, "failing", limit)) continue;

@@ -7,6 +7,7 @@
 #include "admin-api/fields.hpp"
 #include "admin-api/pagination.hpp"
 #include "admin-api/routes.hpp"
+#include "base/crash_point.hpp"
 #include "domain/endpoint_url.hpp"
 #include "domain/payload_filter.hpp"
 #include "domain/signature.hpp"
@@ -251,6 +252,7 @@ awaitable<store::Endpoint> update(store::Connection& connection, const Context& 
     co_await store::record_endpoint_changes(connection, {id});
     co_await audit(connection, context, principal, "endpoint.update", id.str(),
                    {{"application", application.str()}, {"disabled", after.disabled}});
+    crash_point(CrashPoint::change_before_commit);
     co_return *written;
 }
 
@@ -260,7 +262,9 @@ awaitable<store::Endpoint> modify(Context& context, const Principal& principal, 
     auto stored = co_await change(context, std::string(uid_taken), [&](store::Connection& connection) {
         return update(connection, context, principal, application, id, apply);
     });
+    crash_point(CrashPoint::change_committed);
     co_await store::await_acknowledged(context.pool, {id});
+    crash_point(CrashPoint::change_confirmed);
     co_return stored;
 }
 
@@ -355,7 +359,9 @@ awaitable<http::Response> delete_endpoint(Context& context, http::Request& reque
     co_await change(context, {}, [&](store::Connection& connection) {
         return delete_row(connection, context, principal, application, id);
     });
+    crash_point(CrashPoint::change_committed);
     co_await store::await_acknowledged(context.pool, {id});
+    crash_point(CrashPoint::change_confirmed);
     co_return http::empty_response(204);
 }
 

@@ -3,6 +3,8 @@
 #include <boost/asio/post.hpp>
 #include <spdlog/spdlog.h>
 
+#include "base/crash_point.hpp"
+
 namespace posthorn::cli {
 
 namespace asio = boost::asio;
@@ -51,6 +53,7 @@ void HandOver::committed(std::uint64_t batch, std::vector<ingest::HandedDelivery
         asio::post(
             loops_[i]->executor(), [this, loop = loops_[i], batch, part = std::move(of_loop[i])]() mutable {
                 auto not_ours = loop->hand_off(batch, std::move(part));
+                crash_point(CrashPoint::hand_off_absorbed);
                 if (not_ours.empty()) return;
                 asio::post(executor_,
                            [this, targets = std::move(not_ours)]() mutable { notify(std::move(targets)); });
@@ -81,7 +84,9 @@ asio::awaitable<void> HandOver::run() {
         try {
             if (!session || !session->usable())
                 session = co_await database_.open(executor_, store::SessionUse::notify);
+            crash_point(CrashPoint::wake_up_before_sending);
             co_await session->notify_shards(targets);
+            crash_point(CrashPoint::wake_up_sent);
         } catch (const store::DatabaseError& error) {
             spdlog::warn("wake-ups wait for the database: {}", error.what());
             failed = true;

@@ -1,10 +1,13 @@
 #include "cli/serve.hpp"
 
 #include <CLI/CLI.hpp>
+#include <cstdlib>
 #include <iostream>
 #include <signal.h>
+#include <stdexcept>
 #include <sys/resource.h>
 
+#include "base/crash_point.hpp"
 #include "cli/command.hpp"
 #include "cli/generated_secrets.hpp"
 #include "cli/logging.hpp"
@@ -33,6 +36,17 @@ void raise_descriptor_limit() {
     setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+// For tests: what the process leaves behind when it dies there.
+void arm_crash_point_of_environment() {
+    const char* text = std::getenv(crash_point_variable);
+    if (text == nullptr) return;
+    try {
+        arm_crash_point(text);
+    } catch (const std::invalid_argument& error) {
+        throw UsageError(error.what());
+    }
+}
+
 }  // namespace
 
 int run_serve(int argc, char** argv) {
@@ -41,6 +55,7 @@ int run_serve(int argc, char** argv) {
         "posthorn serve");
     SettingsFlags flags(app);
     if (const auto status = parse_arguments(app, argc, argv)) return *status;
+    arm_crash_point_of_environment();
     auto settings = flags.settings();
     complete_secrets(settings);
     block_stop_signals();

@@ -7,6 +7,7 @@
 #include <optional>
 #include <unistd.h>
 
+#include "base/crash_point.hpp"
 #include "base/duration.hpp"
 #include "config/settings_table.hpp"
 #include "config/toml_file.hpp"
@@ -19,9 +20,10 @@ namespace {
 constexpr std::string_view prefix = "POSTHORN_";
 constexpr std::string_view config_flag = "--config";
 constexpr std::string_view config_variable = "POSTHORN_CONFIG";
-// Read by the commands that are clients of a running service, and by rekey.
-constexpr std::array client_variables{std::string_view("POSTHORN_URL"), std::string_view("POSTHORN_TOKEN"),
-                                      std::string_view("POSTHORN_NEW_MASTER_KEY")};
+// Read by the commands that are clients of a running service, by rekey, and where tests arm a crash point.
+constexpr std::array variables_of_others{std::string_view("POSTHORN_URL"), std::string_view("POSTHORN_TOKEN"),
+                                         std::string_view("POSTHORN_NEW_MASTER_KEY"),
+                                         std::string_view(crash_point_variable)};
 constexpr std::size_t longest_shown = 80;
 
 // Kubernetes describes a Service named "posthorn" to every container with variables of these names.
@@ -99,7 +101,8 @@ public:
     void take_environment(const std::map<std::string, std::string>& environment) {
         for (const auto& [name, text] : environment) {
             if (!name.starts_with(prefix) || name == config_variable || set_by_kubernetes(name)) continue;
-            if (std::find(client_variables.begin(), client_variables.end(), name) != client_variables.end())
+            if (std::find(variables_of_others.begin(), variables_of_others.end(), name) !=
+                variables_of_others.end())
                 continue;
             const auto settings = all_settings();
             const auto found = std::find_if(settings.begin(), settings.end(),

@@ -10,6 +10,8 @@
 #include <system_error>
 #include <unistd.h>
 
+#include "base/crash_point.hpp"
+
 namespace posthorn::egress {
 
 namespace asio = boost::asio;
@@ -106,6 +108,7 @@ int CurlLoop::on_socket(CURL* handle, curl_socket_t number, int what, void* argu
     const auto index = static_cast<std::size_t>(number);
     if (index >= self.sockets_.size()) self.sockets_.resize(index + 64);
     auto& socket = self.sockets_[index];
+    if (what == CURL_POLL_IN) crash_point(CrashPoint::request_sent);
     socket.wanted = to_epoll(what);
     socket.user = what == CURL_POLL_REMOVE ? nullptr : handle;
     if (socket.wanted != 0) {

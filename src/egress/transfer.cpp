@@ -9,6 +9,7 @@
 #include <utility>
 #include <variant>
 
+#include "base/crash_point.hpp"
 #include "egress/outcome.hpp"
 
 namespace posthorn::egress {
@@ -236,6 +237,7 @@ int Transfer::on_before_sending(void* argument, char* peer, char*, int, int) noe
     self.stop_ = self.before_sending(peer);
     if (self.stop_ != Stop::none) return CURL_PREREQFUNC_ABORT;
     ++self.sendings_;
+    crash_point(CrashPoint::request_before_first_byte);
     return CURL_PREREQFUNC_OK;
 }
 
@@ -253,6 +255,7 @@ Transfer::Stop Transfer::before_sending(std::string_view peer) {
 std::size_t Transfer::on_header(char* bytes, std::size_t size, std::size_t count, void* argument) noexcept {
     auto& self = *static_cast<Transfer*>(argument);
     const std::string_view line(bytes, size * count);
+    crash_point(CrashPoint::response_begun);
     self.header_bytes_ += line.size();
     if (self.header_bytes_ > self.options_.response_header_limit_bytes) {
         self.stop_ = Stop::header_limit;

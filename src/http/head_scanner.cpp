@@ -40,9 +40,10 @@ std::optional<std::size_t> HeadScanner::scan(std::string_view bytes) {
             return std::nullopt;
         }
         auto line = bytes.substr(line_begin_, line_feed - line_begin_);
+        // First, as where the line came in pieces: a request is refused alike however it arrives.
+        check_size(line_feed + 1, lines_ == 0 ? line_feed : 0);
         if (!line.ends_with('\r')) throw bad_request("A line of the header ends without a carriage return.");
         line.remove_suffix(1);
-        check_size(line_feed + 1, 0);
         if (line.empty() && lines_ > 0) return line_feed + 1;
         check_line(line);
         ++lines_;

@@ -7,6 +7,7 @@
 #include <spdlog/spdlog.h>
 #include <unordered_map>
 
+#include "base/crash_point.hpp"
 #include "ingest/enforced_schemas.hpp"
 
 namespace posthorn::ingest {
@@ -270,8 +271,10 @@ awaitable<MessageBatcher::Written> MessageBatcher::write_part(const Tickets& par
     while (true) {
         std::optional<store::DatabaseError> error;
         try {
+            crash_point(CrashPoint::ingest_before_commit);
             const auto stored =
                 co_await store::accept_messages(*connection_, messages, options_.key_lifetime, in_doubt);
+            crash_point(CrashPoint::ingest_committed);
             co_return settle(part, stored, announcement, in_doubt);
         } catch (const store::DatabaseError& failure) {
             error = failure;
@@ -300,6 +303,7 @@ MessageBatcher::Written MessageBatcher::settle(const Tickets& part, const store:
         announcement.failed(true);
     else
         announcement.committed(with_payloads(part, stored.deliveries));
+    crash_point(CrashPoint::ingest_handed_over);
     fan_out_.observe(static_cast<std::size_t>(count_of(store::Acceptance::accepted)),
                      stored.deliveries.size());
     Written written;
@@ -324,6 +328,7 @@ MessageBatcher::Written MessageBatcher::settle(const Tickets& part, const store:
                     part[i]->answer(refusal);
         }
     }
+    crash_point(CrashPoint::ingest_answered);
     return written;
 }
 

@@ -3,6 +3,7 @@
 #include <boost/json.hpp>
 #include <unordered_map>
 
+#include "base/crash_point.hpp"
 #include "domain/payload_filter.hpp"
 #include "store/queries.hpp"
 #include "store/replay_job.hpp"
@@ -297,7 +298,9 @@ awaitable<std::optional<ReplayStep>> step_within_transaction(Connection& connect
 
 awaitable<std::optional<ReplayStep>> run_replay_step(Connection& connection, ReplayLimits limits) {
     co_return co_await in_transaction(connection, [&]() -> awaitable<std::optional<ReplayStep>> {
-        co_return co_await step_within_transaction(connection, limits);
+        auto step = co_await step_within_transaction(connection, limits);
+        if (step) crash_point(CrashPoint::replay_step_before_commit);
+        co_return step;
     });
 }
 

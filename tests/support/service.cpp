@@ -34,7 +34,7 @@ Service::~Service() {
     cli::end_orphaned_postgres(data_dir_);  // after kill()
 }
 
-void Service::start() {
+void Service::start(const std::map<std::string, std::string>& more_environment) {
     process_.reset();
     std::map<std::string, std::string> environment{
         {"POSTHORN_LISTEN", "127.0.0.1:0"},
@@ -46,6 +46,7 @@ void Service::start() {
     };
     if (!options_.database_url.empty()) environment["POSTHORN_DATABASE_URL"] = options_.database_url;
     for (const auto& [name, value] : options_.environment) environment[name] = value;
+    for (const auto& [name, value] : more_environment) environment[name] = value;
     process_ = std::make_unique<cli::ServiceProcess>(posthorn_program(), environment);
     if (!process_->wait_until_ready(start_limit))
         throw std::runtime_error("posthorn serve is not ready within its time: " + log());

@@ -28,8 +28,9 @@ public:
     ~Service();
 
     // The directory and the database stay the same from one start to the next; the port does not. Waits until
-    // it answers (at most 120 s). Throws std::runtime_error with its log.
-    void start();
+    // it answers (at most 120 s). Throws std::runtime_error with its log. What is added to the environment
+    // counts for this start alone.
+    void start(const std::map<std::string, std::string>& more_environment = {});
     int stop();   // SIGTERM; the exit status
     void kill();  // kill -9
     cli::ChildProcess& process() { return process_->child(); }

@@ -222,6 +222,33 @@ TEST_CASE("the header is limited in fields and in bytes") {
     CHECK(refused_with("GET / HTTP/1.1\r\nX: " + std::string(head_limit, 'a')) == 431);
 }
 
+// As refused_with, but byte by byte.
+int refused_in_pieces_with(std::string_view bytes) {
+    Feed feed;
+    try {
+        for (const char byte : bytes) {
+            feed.add({&byte, 1});
+            feed.next();
+        }
+        return 0;
+    } catch (const Problem& problem) {
+        return problem.status;
+    }
+}
+
+TEST_CASE("what is too long and wrong besides is refused alike, however it arrives") {
+    const std::string long_line = "X: " + std::string(head_limit, 'a');
+    const std::string long_method = std::string(target_limit_bytes + 100, 'A');
+    for (const auto& [bytes, status] : {std::pair{"GET / HTTP/1.1\r\n" + long_line + "\n", 431},
+                                        std::pair{"GET / HTTP/1.1\r\n " + long_line + "\r\n", 431},
+                                        std::pair{long_method + " / HTTP/1.1\r\nHost: a\r\n\r\n", 414},
+                                        std::pair{"GET /" + long_method + " HTTP/9\r\n", 414}}) {
+        INFO(bytes.substr(0, 20));
+        CHECK(refused_with(bytes) == status);
+        CHECK(refused_in_pieces_with(bytes) == status);
+    }
+}
+
 TEST_CASE("the body is limited, by its stated length before it comes, in chunks as it comes") {
     CHECK(refused_with(with_fields("Content-Length: 1024\r\n")) == 0);
     CHECK(refused_with(with_fields("Content-Length: 1025\r\n")) == 413);
