@@ -8,6 +8,7 @@
 #include <system_error>
 #include <unistd.h>
 
+#include "base/crypto.hpp"
 #include "base/encoding.hpp"
 #include "base/random.hpp"
 #include "cli/command.hpp"
@@ -69,7 +70,7 @@ NewMasterKey::NewMasterKey(const std::string& text, std::optional<fs::path> data
     const auto unfinished = *directory_ / unfinished_name;
     if (fs::exists(unfinished)) {
         auto begun = key_of(first_line_of(unfinished), unfinished.string());
-        if (!text.empty() && begun.reveal() != secret_.reveal())
+        if (!text.empty() && !equal_in_constant_time(begun.reveal(), secret_.reveal()))
             throw CommandFailed("an earlier re-keying, to another key than the given one, is not finished",
                                 "Run it without POSTHORN_NEW_MASTER_KEY to finish it, then once more.");
         secret_ = std::move(begun);

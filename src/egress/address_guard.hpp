@@ -23,7 +23,7 @@ private:
 };
 
 // For create, update and test of an endpoint: the URL's host as a literal, or every address that its name
-// resolves to now.
+// resolves to now (of many, those that an attempt would try).
 enum class HostCheck { allowed, refused, unresolved };
 
 // Resolves without blocking (c-ares), one instance a loop.

@@ -86,7 +86,7 @@ public:
 // POSTs on one loop: libcurl's multi interface driven by Asio, one instance a thread. Names are resolved by
 // c-ares, without blocking the loop (and /etc/hosts is honoured); every address is vetted by the guard and
 // pinned, and again when the socket opens and when a connection is reused. No redirect, no proxy, no
-// Accept-Encoding, no Expect, TLS 1.2+.
+// Accept-Encoding, no Expect, no Transfer-Encoding but chunked, TLS 1.2+.
 //
 // A kept-alive connection that the receiver closes in the very moment of its reuse, before any byte of an
 // answer: the request is sent a second time, once, on another connection (may_start is asked again). The

@@ -62,6 +62,7 @@ void use_name_servers(ares_channeldata* channel, const std::vector<std::string>&
 std::vector<asio::ip::address> addresses_of(const ares_addrinfo& found) {
     std::vector<asio::ip::address> addresses;
     for (const auto* node = found.nodes; node != nullptr; node = node->ai_next) {
+        if (addresses.size() == addresses_per_name_limit) break;
         if (node->ai_family == AF_INET) {
             sockaddr_in v4{};
             std::memcpy(&v4, node->ai_addr, sizeof v4);

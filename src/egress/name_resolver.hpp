@@ -16,7 +16,10 @@
 
 namespace posthorn::egress {
 
-// All addresses of a name, or none and the reason.
+// Of a name that has more, the first are taken: one attempt must not knock at thousands of doors.
+inline constexpr std::size_t addresses_per_name_limit = 32;
+
+// The addresses of a name, or none and the reason.
 struct NameAnswer {
     std::vector<boost::asio::ip::address> addresses;
     std::string error;  // plain words; empty if there are addresses

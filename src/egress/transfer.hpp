@@ -80,6 +80,7 @@ private:
         sending_forbidden,
         sent_twice,
         header_limit,
+        encoding,
         read_limit
     };
 
@@ -94,6 +95,7 @@ private:
     bool add_headers();
     void set_names(const std::vector<boost::asio::ip::address>& addresses);
     Stop before_sending(std::string_view peer);
+    bool asks_to_unpack(std::string_view line);
     void read_header(std::string_view line);
 
     const ClientOptions& options_;
@@ -111,6 +113,7 @@ private:
     std::size_t header_bytes_ = 0;
     std::size_t body_bytes_ = 0;
     bool headers_complete_ = false;
+    bool in_transfer_encoding_ = false;  // the header line before this one
     int sendings_ = 0;
     bool sending_forbidden_ = false;
     bool refused_at_open_ = false;

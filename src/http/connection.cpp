@@ -59,11 +59,22 @@ void Connection::expire(SteadyTime now) {
     socket_.cancel(ignored);
 }
 
+std::optional<SteadyTime> Connection::idle_since() const {
+    if (waiting_in_ != Phase::idle || deadline_ == SteadyTime::max()) return std::nullopt;
+    return deadline_ - service_->options.idle_timeout;
+}
+
 void Connection::begin_stop() {
     stopping_ = true;
+    end_if_idle();
+}
+
+void Connection::end_if_idle() {
     // A request may have arrived that the loop has not come to yet: it counts as begun.
     error_code unknown;
-    if (waiting_in_ == Phase::idle && socket_.available(unknown) == 0) socket_.cancel(unknown);
+    if (waiting_in_ != Phase::idle || socket_.available(unknown) != 0) return;
+    disarm();
+    socket_.cancel(unknown);
 }
 
 void Connection::cut() {

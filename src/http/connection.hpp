@@ -39,8 +39,11 @@ public:
     boost::asio::cancellation_slot cancellation_slot() { return cancellation_.slot(); }
 
     void expire(SteadyTime now);  // called by the sweep
-    void begin_stop();            // an idle connection ends now, another one after the answers it owes
-    void cut();                   // ends at once; running handlers are cancelled
+    // Since when a connection on which nothing is under way has been so; none for another.
+    std::optional<SteadyTime> idle_since() const;
+    void end_if_idle();
+    void begin_stop();  // an idle connection ends now, another one after the answers it owes
+    void cut();         // ends at once; running handlers are cancelled
     bool was_cut() const { return cut_; }
 
 private:

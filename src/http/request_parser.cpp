@@ -131,13 +131,20 @@ private:
         return body.size();
     }
 
+    // Beast lets any byte stand between the quotes of an extension; where a proxy takes a bare LF for the
+    // line's end, it would read another chunk.
+    void on_chunk_header_impl(std::uint64_t, BeastText extensions, error_code&) override {
+        const auto is_control = [](char c) { return (c >= 0 && c < ' ' && c != '\t') || c == 0x7F; };
+        if (std::ranges::any_of(view(extensions), is_control))
+            throw bad_request("A chunk's extension holds a control character.");
+    }
+
     std::size_t on_chunk_body_impl(std::uint64_t, BeastText body, error_code&) override {
         request_.body.append(body.data(), body.size());
         return body.size();
     }
 
     void on_response_impl(int, BeastText, int, error_code&) override {}
-    void on_chunk_header_impl(std::uint64_t, BeastText, error_code&) override {}
     void on_finish_impl(error_code&) override {}
 
     Request& request_;

@@ -1,5 +1,6 @@
 #include "http/server.hpp"
 
+#include <algorithm>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -12,6 +13,7 @@
 #include <spdlog/spdlog.h>
 #include <stdexcept>
 #include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "base/clock.hpp"
@@ -32,6 +34,7 @@ namespace {
 constexpr std::chrono::milliseconds sweep_interval{250};  // timeouts are as precise as this
 constexpr std::chrono::milliseconds accept_pause{100};    // when descriptors or memory are used up
 constexpr std::chrono::seconds accept_complaint_interval{1};
+constexpr std::size_t share_that_makes_room = 100;  // of all connections one of so many
 
 SteadyTime now() { return std::chrono::steady_clock::now(); }
 
@@ -64,6 +67,7 @@ struct Server::Impl {
     asio::awaitable<void> accept_connections();
     asio::awaitable<void> pause_accepting(error_code error);
     void start_connection(tcp::socket socket, const tcp::endpoint& peer);
+    bool make_room();
     void end_connection(const std::shared_ptr<Connection>& connection, const std::exception_ptr& failure);
 
     asio::awaitable<void> sweep_connections();
@@ -102,7 +106,8 @@ asio::awaitable<void> Server::Impl::pause_accepting(error_code error) {
 }
 
 void Server::Impl::start_connection(tcp::socket socket, const tcp::endpoint& peer) {
-    if (connections.size() >= service->options.connection_limit) return refuse_as_overloaded(socket);
+    if (connections.size() >= service->options.connection_limit && !make_room())
+        return refuse_as_overloaded(socket);
     error_code gone;  // a client that has left already is seen by the first read
     socket.non_blocking(true, gone);
     socket.set_option(tcp::no_delay(true), gone);
@@ -113,6 +118,18 @@ void Server::Impl::start_connection(tcp::socket socket, const tcp::endpoint& pee
                                                 [this, connection](const std::exception_ptr& failure) {
                                                     end_connection(connection, failure);
                                                 }));
+}
+
+// Ends those that have been idle longest: whoever holds many without a request keeps nobody else out. Several
+// at once, since looking through all of them is dear. They are counted until their coroutines have ended.
+bool Server::Impl::make_room() {
+    std::vector<std::pair<SteadyTime, Connection*>> idle;
+    for (const auto& connection : connections)
+        if (const auto since = connection->idle_since()) idle.emplace_back(*since, connection.get());
+    const auto count = std::min(idle.size(), connections.size() / share_that_makes_room + 1);
+    std::ranges::partial_sort(idle, idle.begin() + static_cast<std::ptrdiff_t>(count));
+    for (std::size_t i = 0; i < count; ++i) idle[i].second->end_if_idle();
+    return count > 0;
 }
 
 void Server::Impl::end_connection(const std::shared_ptr<Connection>& connection,

@@ -14,7 +14,8 @@ struct ServerOptions {
     boost::asio::ip::tcp::endpoint listen{};
     std::size_t body_limit_bytes = std::size_t{1024} * 1024;  // beyond: 413, and the connection ends
     std::size_t header_limit_bytes = std::size_t{16} * 1024;  // beyond: 431
-    std::size_t connection_limit = 10'000;             // a loop; beyond: accepted and closed at once with 503
+    // A loop. Beyond, the longest idle are closed; where none is idle, the new one is, at once, with 503.
+    std::size_t connection_limit = 10'000;
     std::chrono::milliseconds header_timeout{10'000};  // from a request's first byte to its header's end
     std::chrono::milliseconds body_timeout{30'000};
     std::chrono::milliseconds idle_timeout{75'000};  // between requests

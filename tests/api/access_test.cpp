@@ -35,6 +35,11 @@ TEST_CASE("a request without a valid token is refused") {
     refused(base64url_encode(R"({"alg":"none"})") + "." + claims + ".");
     const auto confused = base64url_encode(R"({"alg":"RS256"})") + "." + claims;
     refused(confused + "." + base64url_encode(hmac_sha256(api.jwt_secret.reveal(), confused)));
+    const auto valid = domain::make_access_token(api.jwt_secret, api.organization(), std::nullopt, now, 1h);
+    refused(valid.substr(0, valid.rfind('.') + 1));  // an empty signature
+    refused(valid.substr(0, valid.size() - 1));
+    refused(valid + std::string(5'000, 'A'));
+    refused(domain::make_access_token(api.jwt_secret, api.organization(), std::nullopt, now + 1h, 1h));
 }
 
 TEST_CASE("an application's token reaches that application and nothing else") {

@@ -124,3 +124,16 @@ TEST_CASE("no loop's condition awaits behind && or ||, which GCC 14 evaluates on
         CHECK_FALSE((line.find("co_await") != std::string::npos && std::regex_search(line, pattern)));
     });
 }
+
+// How long an ordinary comparison takes tells how much of a guess was right.
+TEST_CASE("what is secret, and what is made with it, is compared in constant time") {
+    static const std::regex pattern(
+        R"re((==|!=) *[\w.>()-]*(reveal\(|hmac_sha256\(|sign\()|(reveal\(\)|hmac_sha256\([^=!]*\)|sign\([^=!]*\)) *(==|!=)|\b(memcmp|strcmp|strncmp)\()re");
+    std::size_t in_constant_time = 0;
+    for_each_line([&](const fs::path& file, const std::string& line) {
+        INFO(file.string() << ": " << line << "\nuse equal_in_constant_time of base/crypto.hpp");
+        CHECK_FALSE(std::regex_search(line, pattern));
+        if (line.find("equal_in_constant_time(") != std::string::npos) ++in_constant_time;
+    });
+    CHECK(in_constant_time >= 6);  // declared, defined, and asked for tokens, signatures, secrets
+}

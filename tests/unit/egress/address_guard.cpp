@@ -5,8 +5,8 @@
 #include <chrono>
 #include <optional>
 
-#include "name_server.hpp"
 #include "support/catch.hpp"
+#include "support/name_server.hpp"
 
 using namespace posthorn::egress;
 using posthorn::egress::test::NameServer;

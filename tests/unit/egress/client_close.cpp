@@ -1,9 +1,9 @@
 #include <atomic>
 
-#include "certificates.hpp"
 #include "client_fixture.hpp"
-#include "name_server.hpp"
-#include "scripted_server.hpp"
+#include "support/certificates.hpp"
+#include "support/name_server.hpp"
+#include "support/scripted_server.hpp"
 
 using namespace posthorn::egress;
 using namespace posthorn::egress::test;

@@ -1,7 +1,7 @@
 #include <cstdlib>
 
 #include "client_fixture.hpp"
-#include "scripted_server.hpp"
+#include "support/scripted_server.hpp"
 
 using namespace posthorn::egress;
 using namespace posthorn::egress::test;

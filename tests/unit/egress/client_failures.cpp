@@ -1,6 +1,6 @@
 #include "client_fixture.hpp"
 #include "egress/outcome.hpp"
-#include "scripted_server.hpp"
+#include "support/scripted_server.hpp"
 
 using namespace posthorn::egress;
 using namespace posthorn::egress::test;

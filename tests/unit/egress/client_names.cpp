@@ -1,6 +1,9 @@
+#include <algorithm>
+
 #include "client_fixture.hpp"
-#include "name_server.hpp"
-#include "scripted_server.hpp"
+#include "egress/name_resolver.hpp"
+#include "support/name_server.hpp"
+#include "support/scripted_server.hpp"
 
 using namespace posthorn::egress;
 using namespace posthorn::egress::test;
@@ -140,6 +143,56 @@ TEST_CASE("of several addresses the first that can be reached is used") {
     ScriptedServer server(answer_all);
     ClientFixture fixture("127.0.0.0/8", with_name_servers(names.as_option()));
     CHECK(fixture.post(request_to(server.url("several.test"))).failure == Failure::none);
+    CHECK(server.connections() == 1);
+}
+
+TEST_CASE("of a thousand addresses the first 32 are taken, and vetted") {
+    NameServer names;
+    std::vector<std::string> addresses(1'000, "10.0.0.1");
+    std::fill_n(addresses.begin(), addresses_per_name_limit, "127.0.0.1");
+    names.set("many.test", addresses);
+    addresses[addresses_per_name_limit - 1] = "10.0.0.1";
+    names.set("mixed.test", addresses);
+    names.set("refusing.test", std::vector<std::string>(1'000, "127.0.0.1"));
+    ScriptedServer server(answer_all);
+    std::string closed;
+    {
+        closed = ScriptedServer(answer_all).url("refusing.test");
+    }
+    auto options = with_name_servers(names.as_option());
+    options.connect_timeout = 1s;
+    ClientFixture fixture("127.0.0.0/8", options);
+    CHECK(fixture.post(request_to(server.url("many.test"))).failure == Failure::none);
+    CHECK(fixture.post(request_to(server.url("mixed.test"))).failure == Failure::address_refused);
+    // libcurl 7.88 takes a second for each address that refuses: it may not come to the last.
+    const auto refused = fixture.post(request_to(closed));
+    CHECK((refused.failure == Failure::connect || refused.failure == Failure::timeout));
+    CHECK(refused.duration < 4s);
+}
+
+TEST_CASE("a name server that fails leaves the name unresolved") {
+    NameServer names;
+    names.set_failing("failing.test");
+    ClientFixture fixture("127.0.0.0/8", with_name_servers(names.as_option()));
+    const auto result = fixture.post(request_to("http://failing.test/"));
+    CHECK(result.failure == Failure::name_unresolved);
+    CHECK(result.duration < 14s);
+}
+
+TEST_CASE("a name that points elsewhere with every answer is never followed to a refused address") {
+    NameServer names;
+    names.set("rebinding.test", {"127.0.0.1"}, 0);
+    ScriptedServer server(answer_all);  // at 127.0.0.2 as well
+    ClientFixture fixture("127.0.0.1/32", with_name_servers(names.as_option()));
+    REQUIRE(fixture.post(request_to(server.url("rebinding.test"))).failure == Failure::none);
+    names.set("rebinding.test", {"127.0.0.2"}, 0);
+    Result result;
+    REQUIRE(fixture.run_until([&] {  // the first answer is remembered for a second
+        result = fixture.post(request_to(server.url("rebinding.test")));
+        return result.failure != Failure::none;
+    }));
+    CHECK(result.failure == Failure::address_refused);
+    CHECK_FALSE(result.first_byte_sent);
     CHECK(server.connections() == 1);
 }
 

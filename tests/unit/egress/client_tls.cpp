@@ -1,6 +1,6 @@
-#include "certificates.hpp"
 #include "client_fixture.hpp"
-#include "scripted_server.hpp"
+#include "support/certificates.hpp"
+#include "support/scripted_server.hpp"
 
 using namespace posthorn::egress;
 using namespace posthorn::egress::test;

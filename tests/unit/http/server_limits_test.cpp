@@ -103,14 +103,33 @@ TEST_CASE("connections beyond the limit are told so and closed") {
     RunningServer server({.connection_limit = 2});
     auto first = server.connect();
     auto second = server.connect();
-    CHECK(first.exchange(get("/hello")).status == 200);
-    CHECK(second.exchange(get("/hello")).status == 200);
+    first.send(post("/gated", "a"));
+    second.send("GET /hel");
+    server.wait_for_waiting(1);
     auto third = server.connect();
     const auto answer = third.receive();
     CHECK(answer.status == 503);
     CHECK(answer.closes());
     CHECK(third.is_closed());
-    CHECK(first.exchange(get("/hello")).status == 200);
+    server.open_gate();
+    CHECK(first.receive().body == "a");
+    CHECK(second.exchange("lo HTTP/1.1\r\nHost: a\r\n\r\n").status == 200);
+}
+
+TEST_CASE("beyond the limit of connections the longest idle one makes room") {
+    RunningServer server({.connection_limit = 3});
+    auto busy = server.connect();
+    busy.send(post("/gated", "a"));
+    server.wait_for_waiting(1);
+    auto longest_idle = server.connect();
+    CHECK(longest_idle.exchange(get("/hello")).status == 200);
+    auto idle = server.connect();
+    CHECK(idle.exchange(get("/hello")).status == 200);
+    CHECK(server.connect().exchange(get("/hello")).status == 200);
+    CHECK(longest_idle.is_closed());
+    CHECK(idle.exchange(get("/hello")).status == 200);
+    server.open_gate();
+    CHECK(busy.receive().body == "a");
 }
 
 // UBSan reads an object's type by way of a pipe, and reports every virtual call as wrong when it gets none.

@@ -1,4 +1,5 @@
 #pragma once
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -24,18 +25,19 @@ public:
     bool handshake();                               // done by the server before the script; true without TLS
     bool read_request();                            // head and Content-Length's body
     bool read_head();
+    bool read_some();
     bool send(std::string_view bytes);
     bool answer(std::string_view status_and_headers, std::string_view body = "");
     void wait_for_end();  // until the client closes; what it sends still counts as received
-    void reset();         // ends with RST
-    void cut();           // from another thread: ends what the script waits for
+    // Without reading: false as soon as the client has closed.
+    bool idle(std::chrono::milliseconds time);
+    void reset();  // ends with RST
+    void cut();    // from another thread: ends what the script waits for
 
     std::string received();                 // all bytes (of the application) so far
     std::string offered_protocols() const;  // of ALPN, as on the wire
 
 private:
-    bool read_more();
-
     int socket_;
     SSL_CTX* tls_;
     std::size_t number_;

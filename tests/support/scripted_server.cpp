@@ -1,4 +1,4 @@
-#include "scripted_server.hpp"
+#include "support/scripted_server.hpp"
 
 #include <arpa/inet.h>
 #include <array>
@@ -6,6 +6,7 @@
 #include <csignal>
 #include <netinet/in.h>
 #include <openssl/ssl.h>
+#include <poll.h>
 #include <stdexcept>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -48,7 +49,7 @@ bool Peer::handshake() {
     return SSL_accept(session_) == 1;
 }
 
-bool Peer::read_more() {
+bool Peer::read_some() {
     std::array<char, 16 * 1024> buffer;
     const auto count = session_ != nullptr
                            ? SSL_read(session_, buffer.data(), static_cast<int>(buffer.size()))
@@ -66,7 +67,7 @@ bool Peer::read_head() {
             consumed_ = end + 4;
             return true;
         }
-        if (!read_more()) return false;
+        if (!read_some()) return false;
     }
 }
 
@@ -75,7 +76,7 @@ bool Peer::read_request() {
     if (!read_head()) return false;
     const auto length = content_length(received().substr(start, consumed_ - start));
     while (received().size() < consumed_ + length)
-        if (!read_more()) return false;
+        if (!read_some()) return false;
     consumed_ += length;
     return true;
 }
@@ -97,8 +98,13 @@ bool Peer::answer(std::string_view status_and_headers, std::string_view body) {
 }
 
 void Peer::wait_for_end() {
-    while (read_more()) {
+    while (read_some()) {
     }
+}
+
+bool Peer::idle(std::chrono::milliseconds time) {
+    pollfd entry{.fd = socket_, .events = POLLRDHUP, .revents = 0};
+    return ::poll(&entry, 1, static_cast<int>(time.count())) == 0;
 }
 
 void Peer::reset() {

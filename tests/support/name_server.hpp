@@ -9,8 +9,8 @@
 
 namespace posthorn::egress::test {
 
-// A DNS server on loopback's UDP for IPv4 addresses. It says NXDOMAIN for a name that it doesn't know and
-// nothing at all for a name that is set silent.
+// A DNS server on loopback for IPv4 addresses; what is too long for UDP is had by TCP. It says NXDOMAIN for a
+// name that it doesn't know and nothing at all for a name that is set silent.
 class NameServer {
 public:
     NameServer();
@@ -22,23 +22,28 @@ public:
     void set(const std::string& name, std::vector<std::string> addresses,
              std::uint32_t time_to_live_seconds = 60);
     void set_silent(const std::string& name);
-    int queries() const { return queries_; }  // for IPv4 addresses
+    void set_failing(const std::string& name);  // SERVFAIL
+    void forget(const std::string& name);       // NXDOMAIN
+    int queries() const { return queries_; }    // for IPv4 addresses
 
 private:
+    enum class Kind : std::uint8_t { known, silent, failing };
     struct Entry {
-        bool silent = false;
+        Kind kind = Kind::known;
         std::vector<std::string> addresses;
         std::uint32_t time_to_live = 60;
     };
     void serve();
-    std::string answer_to(const std::string& query);
+    void serve_by_tcp();
+    std::string answer_to(const std::string& query, std::size_t longest_bytes);
 
     int socket_;
+    int listener_;
     std::uint16_t port_ = 0;
     std::atomic<int> queries_ = 0;
     std::mutex mutex_;
     std::map<std::string, Entry> entries_;
-    std::thread thread_;
+    std::thread thread_, tcp_thread_;
 };
 
 }  // namespace posthorn::egress::test

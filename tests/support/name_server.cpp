@@ -1,4 +1,4 @@
-#include "name_server.hpp"
+#include "support/name_server.hpp"
 
 #include <arpa/inet.h>
 #include <array>
@@ -14,6 +14,10 @@ namespace {
 
 constexpr std::size_t header_bytes = 12;
 constexpr char type_a = 1;
+constexpr std::size_t longest_by_udp_bytes = 512;
+constexpr std::size_t longest_by_tcp_bytes = 65'535;
+constexpr unsigned truncated = 0x0200;
+constexpr timeval tcp_wait{1, 0};
 
 void append_u16(std::string& out, unsigned value) {
     out += static_cast<char>(value >> 8);
@@ -22,7 +26,9 @@ void append_u16(std::string& out, unsigned value) {
 
 }  // namespace
 
-NameServer::NameServer() : socket_(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
+NameServer::NameServer()
+    : socket_(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)),
+      listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
     sockaddr_in local{};
     local.sin_family = AF_INET;
     local.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -31,24 +37,42 @@ NameServer::NameServer() : socket_(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 
     if (::bind(socket_, address, length) != 0) throw std::runtime_error("the test's name server can't bind");
     ::getsockname(socket_, address, &length);
     port_ = ntohs(local.sin_port);
+    const int on = 1;
+    setsockopt(listener_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (::bind(listener_, address, length) != 0 || ::listen(listener_, 16) != 0)
+        throw std::runtime_error("the test's name server can't listen");
     thread_ = std::thread([this] { serve(); });
+    tcp_thread_ = std::thread([this] { serve_by_tcp(); });
 }
 
 NameServer::~NameServer() {
     ::shutdown(socket_, SHUT_RDWR);
+    ::shutdown(listener_, SHUT_RDWR);
     thread_.join();
+    tcp_thread_.join();
     ::close(socket_);
+    ::close(listener_);
 }
 
 void NameServer::set(const std::string& name, std::vector<std::string> addresses,
                      std::uint32_t time_to_live) {
     const std::lock_guard lock(mutex_);
-    entries_[name] = {false, std::move(addresses), time_to_live};
+    entries_[name] = {Kind::known, std::move(addresses), time_to_live};
 }
 
 void NameServer::set_silent(const std::string& name) {
     const std::lock_guard lock(mutex_);
-    entries_[name] = {true, {}, 0};
+    entries_[name] = {Kind::silent, {}, 0};
+}
+
+void NameServer::set_failing(const std::string& name) {
+    const std::lock_guard lock(mutex_);
+    entries_[name] = {Kind::failing, {}, 0};
+}
+
+void NameServer::forget(const std::string& name) {
+    const std::lock_guard lock(mutex_);
+    entries_.erase(name);
 }
 
 void NameServer::serve() {
@@ -59,13 +83,34 @@ void NameServer::serve() {
         auto* address = reinterpret_cast<sockaddr*>(&from);
         const auto count = ::recvfrom(socket_, buffer.data(), buffer.size(), 0, address, &length);
         if (count <= 0) return;
-        const auto answer = answer_to(std::string(buffer.data(), static_cast<std::size_t>(count)));
+        const auto answer =
+            answer_to(std::string(buffer.data(), static_cast<std::size_t>(count)), longest_by_udp_bytes);
         if (!answer.empty()) ::sendto(socket_, answer.data(), answer.size(), 0, address, length);
     }
 }
 
+// RFC 1035, 4.2.2: two bytes of length, then as by UDP. One query a connection is enough here.
+void NameServer::serve_by_tcp() {
+    for (;;) {
+        const int client = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
+        if (client < 0) return;
+        setsockopt(client, SOL_SOCKET, SO_RCVTIMEO, &tcp_wait, sizeof tcp_wait);
+        std::array<char, 1500> buffer;
+        const auto count = ::recv(client, buffer.data(), buffer.size(), 0);
+        if (count > 2) {
+            const auto answer = answer_to(std::string(buffer.data() + 2, static_cast<std::size_t>(count) - 2),
+                                          longest_by_tcp_bytes);
+            std::string framed;
+            append_u16(framed, static_cast<unsigned>(answer.size()));
+            framed += answer;
+            if (!answer.empty()) ::send(client, framed.data(), framed.size(), MSG_NOSIGNAL);
+        }
+        ::close(client);
+    }
+}
+
 // RFC 1035, 4.1: header, the question as it came, then one record for each address.
-std::string NameServer::answer_to(const std::string& query) {
+std::string NameServer::answer_to(const std::string& query, std::size_t longest_bytes) {
     if (query.size() < header_bytes + 5) return {};
     std::string name;
     std::size_t at = header_bytes;
@@ -81,12 +126,17 @@ std::string NameServer::answer_to(const std::string& query) {
 
     const std::lock_guard lock(mutex_);
     const auto found = entries_.find(name);
-    if (found != entries_.end() && found->second.silent) return {};
+    if (found != entries_.end() && found->second.kind == Kind::silent) return {};
     std::vector<std::string> addresses;
     if (found != entries_.end() && wants_v4) addresses = found->second.addresses;
+    constexpr std::size_t record_bytes = 16;
+    const bool fits = question_end + addresses.size() * record_bytes <= longest_bytes;
+    if (!fits) addresses.clear();
+    unsigned flags = 0x8180;  // response, recursion
+    if (found == entries_.end()) flags |= 3;
+    if (found != entries_.end() && found->second.kind == Kind::failing) flags |= 2;
     std::string answer = query.substr(0, 2);
-    append_u16(answer,
-               found == entries_.end() ? 0x8183 : 0x8180);  // response, recursion; NXDOMAIN or no error
+    append_u16(answer, flags | (fits ? 0 : truncated));
     append_u16(answer, 1);
     append_u16(answer, static_cast<unsigned>(addresses.size()));
     append_u16(answer, 0);

@@ -1,4 +1,4 @@
-#include "certificates.hpp"
+#include "support/certificates.hpp"
 
 #include <cstdio>
 #include <filesystem>
@@ -59,6 +59,14 @@ int note_offered(SSL* session, const unsigned char** chosen, unsigned char* chos
     return SSL_TLSEXT_ERR_OK;
 }
 
+TlsContext context_with(EVP_PKEY* key, X509* certificate) {
+    TlsContext context(SSL_CTX_new(TLS_server_method()), &SSL_CTX_free);
+    SSL_CTX_use_certificate(context.get(), certificate);
+    SSL_CTX_use_PrivateKey(context.get(), key);
+    SSL_CTX_set_alpn_select_cb(context.get(), &note_offered, nullptr);
+    return context;
+}
+
 }  // namespace
 
 CertificateAuthority::CertificateAuthority()
@@ -89,11 +97,22 @@ TlsContext CertificateAuthority::server_context(const std::string& names, bool e
     X509_set_issuer_name(certificate.get(), X509_get_subject_name(certificate_.get()));
     extend(certificate.get(), certificate_.get(), NID_subject_alt_name, names);
     X509_sign(certificate.get(), key_.get(), EVP_sha256());
+    return context_with(key.get(), certificate.get());
+}
 
-    TlsContext context(SSL_CTX_new(TLS_server_method()), &SSL_CTX_free);
-    SSL_CTX_use_certificate(context.get(), certificate.get());
-    SSL_CTX_use_PrivateKey(context.get(), key.get());
-    SSL_CTX_set_alpn_select_cb(context.get(), &note_offered, nullptr);
+TlsContext CertificateAuthority::self_signed_context(const std::string& names) {
+    const auto key = make_key();
+    const auto certificate = make_certificate(key.get(), "Posthorn test server", -day_seconds, day_seconds);
+    X509_set_issuer_name(certificate.get(), X509_get_subject_name(certificate.get()));
+    extend(certificate.get(), certificate.get(), NID_subject_alt_name, names);
+    X509_sign(certificate.get(), key.get(), EVP_sha256());
+    return context_with(key.get(), certificate.get());
+}
+
+TlsContext outdated(TlsContext context) {
+    SSL_CTX_set_security_level(context.get(), 0);  // the usual one has no cipher left for it
+    SSL_CTX_set_min_proto_version(context.get(), TLS1_VERSION);
+    SSL_CTX_set_max_proto_version(context.get(), TLS1_1_VERSION);
     return context;
 }
 
