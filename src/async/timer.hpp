@@ -43,7 +43,7 @@ public:
         auto token = boost::asio::redirect_error(boost::asio::use_awaitable, error);
         if (timer_) {
             timer_->expires_at(until);
-            return timer_->async_wait(std::move(token));
+            return timer_->async_wait(token);
         }
         return boost::asio::async_initiate<decltype(token), void(boost::system::error_code)>(
             [this, until](auto wake) { simulated_->wait(this, until, std::move(wake)); }, token);

@@ -38,7 +38,8 @@ void raise_descriptor_limit() {
 
 // For tests: what the process leaves behind when it dies there.
 void arm_crash_point_of_environment() {
-    const char* text = std::getenv(crash_point_variable);
+    const char* text =
+        std::getenv(crash_point_variable);  // NOLINT(concurrency-mt-unsafe): before the first thread
     if (text == nullptr) return;
     try {
         arm_crash_point(text);
