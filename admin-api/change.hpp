@@ -10,17 +10,23 @@
 
 namespace posthorn::admin {
 
-// Runs the coroutine body(connection) in a transaction. A unique violation becomes Problem 409: `taken` says
-// what is taken.
+// How often a change is tried that loses to another transaction in a deadlock: workers lock deliveries in the
+// order of their places, a change of an endpoint in that of an index.
+inline constexpr int tries_at_deadlocks = 5;
+
+// Runs the coroutine body(connection) in a transaction; after a deadlock once more, from its beginning. A
+// unique violation becomes Problem 409: `taken` says what is taken.
 template <class Body>
 auto change(Context& context, std::string taken, Body body)
     -> std::invoke_result_t<Body&, store::Connection&> {
     auto connection = co_await context.pool.acquire();
-    try {
-        co_return co_await store::in_transaction(*connection, [&] { return body(*connection); });
-    } catch (const store::DatabaseError& error) {
-        if (error.is(store::sqlstate::unique_violation)) throw conflict(taken);
-        throw;
+    for (int tries = 1;; ++tries) {
+        try {
+            co_return co_await store::in_transaction(*connection, [&] { return body(*connection); });
+        } catch (const store::DatabaseError& error) {
+            if (error.is(store::sqlstate::unique_violation)) throw conflict(taken);
+            if (!error.is(store::sqlstate::deadlock_detected) || tries == tries_at_deadlocks) throw;
+        }
     }
 }
 

@@ -93,3 +93,20 @@ TEST_CASE(
         while (!answered) api.io().run_one();
     }
 }
+
+TEST_CASE("a change that loses to another transaction in a deadlock is made all the same") {
+    ApiFixture api;
+    const auto application = api.make_application();
+    const auto endpoint = "/api/v1/app/" + application + "/endpoint/" + api.make_endpoint(application);
+    api.sql(
+        "CREATE SEQUENCE tries;"
+        "CREATE FUNCTION lose() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+        "IF nextval('tries') <= 3 THEN RAISE EXCEPTION 'deadlock detected' USING ERRCODE = '40P01'; END IF; "
+        "RETURN NEW; END $$;"
+        "CREATE TRIGGER lose BEFORE UPDATE ON endpoint FOR EACH ROW EXECUTE FUNCTION lose()");
+    const auto answers =
+        api.call_together({api.request(Method::patch, endpoint, quoted("{'ordered':true}"))});
+    CHECK(statuses(answers) == std::vector<int>{200});
+    CHECK(api.sql("SELECT ordered FROM endpoint") == "t");
+    CHECK(api.sql("SELECT count(*) FROM audit_log WHERE action = 'endpoint.update'") == "1");
+}
