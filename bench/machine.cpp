@@ -157,11 +157,4 @@ Machine this_machine() {
     return {std::thread::hardware_concurrency(), value_in("/proc/cpuinfo", "model name"), names.release};
 }
 
-void raise_descriptor_limit() {
-    rlimit limit{};
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) fail_with_errno("getrlimit");
-    limit.rlim_cur = limit.rlim_max;
-    if (setrlimit(RLIMIT_NOFILE, &limit) != 0) fail_with_errno("setrlimit");
-}
-
 }  // namespace posthorn::bench

@@ -38,7 +38,4 @@ struct Machine {
 };
 Machine this_machine();
 
-// Room for a connection to every endpoint. Children inherit it.
-void raise_descriptor_limit();
-
 }  // namespace posthorn::bench

@@ -13,7 +13,9 @@
 #include "bench/generator.hpp"
 #include "bench/receiver.hpp"
 #include "bench/scenarios.hpp"
+#include "bench/sockets.hpp"
 #include "cli/command.hpp"
+#include "cli/descriptor_limit.hpp"
 
 namespace posthorn::bench {
 namespace {
@@ -75,7 +77,8 @@ Results run(const Request& request) {
     Results results;
     results.plan = request.plan;
     results.machine = this_machine();
-    raise_descriptor_limit();
+    // Room for a connection to every endpoint. Children inherit it.
+    if (!cli::raise_descriptor_limit()) fail_with_errno("the limit of descriptors");
     const auto begin = now_ns();
     for (const auto& scenario : all_scenarios()) {
         if (!is_wanted(scenario, request.names)) continue;

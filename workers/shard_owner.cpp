@@ -89,16 +89,15 @@ awaitable<void> ShardOwner::step(store::WorkerSession& session) {
     const auto processes = co_await session.read_processes();
     const auto leases = co_await session.read_leases();
     co_await follow_leases(leases);
+    co_await acknowledge(session);
     if (renewing) {
         // Only now: what was taken from us before the renewal has been given up, and who changed an endpoint
         // and took us for dead meanwhile has not waited for us (I6).
-        co_await acknowledge(session);
         lease_.extend_until(began + store::lease_duration - store::lease_margin);
         renewed_at_ = began;
     }
     liveness_.observe(processes, leases, clock_.steady_now());
     if (!ending_) co_await balance(session, leases);
-    co_await acknowledge(session);
     if (clock_.steady_now() - listed_at_ >= full_list_interval) co_await list_again();
 }
 
@@ -108,6 +107,7 @@ awaitable<void> ShardOwner::balance(store::WorkerSession& session,
     if (!plan.take.empty()) {
         auto taken = co_await session.take_shards(self_, plan.take, plan.dead);
         crash_point(CrashPoint::shards_taken);
+        if (!taken.empty()) changed_.set();  // their changes are acknowledged at once, by the next step
         co_await take(std::move(taken));
         crash_point(CrashPoint::shards_gained);
     }

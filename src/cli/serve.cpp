@@ -5,10 +5,10 @@
 #include <iostream>
 #include <signal.h>
 #include <stdexcept>
-#include <sys/resource.h>
 
 #include "base/crash_point.hpp"
 #include "cli/command.hpp"
+#include "cli/descriptor_limit.hpp"
 #include "cli/generated_secrets.hpp"
 #include "cli/logging.hpp"
 #include "cli/service.hpp"
@@ -26,14 +26,6 @@ void block_stop_signals() {
     sigaddset(&set, SIGINT);
     pthread_sigmask(SIG_BLOCK, &set, nullptr);
     signal(SIGPIPE, SIG_IGN);
-}
-
-// Connections to subscribers and clients need descriptors: as many as we may have.
-void raise_descriptor_limit() {
-    rlimit limit{};
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-    limit.rlim_cur = limit.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 // For tests: what the process leaves behind when it dies there.

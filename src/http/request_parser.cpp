@@ -134,8 +134,7 @@ private:
     // Beast lets any byte stand between the quotes of an extension; where a proxy takes a bare LF for the
     // line's end, it would read another chunk.
     void on_chunk_header_impl(std::uint64_t, BeastText extensions, error_code&) override {
-        const auto is_control = [](char c) { return (c >= 0 && c < ' ' && c != '\t') || c == 0x7F; };
-        if (std::ranges::any_of(view(extensions), is_control))
+        if (std::ranges::any_of(view(extensions), [](char c) { return is_control(c) && c != '\t'; }))
             throw bad_request("A chunk's extension holds a control character.");
     }
 

@@ -7,16 +7,17 @@
 #include <fmt/format.h>
 #include <fstream>
 #include <iterator>
-#include <thread>
 
 #include "domain/signature.hpp"
 #include "egress/api_client.hpp"
+#include "support/becomes_true.hpp"
 #include "support/catch.hpp"
 #include "support/child_process.hpp"
 #include "support/places.hpp"
 #include "support/service.hpp"
 
 using namespace posthorn;
+using posthorn::test::becomes_true;
 using posthorn::test::ChildProcess;
 using posthorn::test::Service;
 using std::chrono::milliseconds;
@@ -99,16 +100,6 @@ private:
 std::uint16_t free_port() {
     asio::io_context io;
     return asio::ip::tcp::acceptor(io, {asio::ip::address_v4::loopback(), 0}).local_endpoint().port();
-}
-
-template <class Condition>
-bool becomes_true(Condition condition) {
-    const auto deadline = std::chrono::steady_clock::now() + seconds(30);
-    while (!condition()) {
-        if (std::chrono::steady_clock::now() > deadline) return false;
-        std::this_thread::sleep_for(milliseconds(20));
-    }
-    return true;
 }
 
 // A consumer's program that runs, for one secret.

@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "base/timestamp.hpp"
+#include "support/becomes_true.hpp"
 #include "support/catch.hpp"
 
 namespace posthorn::test {
@@ -13,8 +14,6 @@ namespace json = boost::json;
 using std::chrono::milliseconds;
 
 namespace {
-
-constexpr milliseconds poll_interval{20};
 
 std::string text_at(const json::value& object, std::string_view field) {
     return json::value_to<std::string>(object.as_object().at(field));
@@ -37,15 +36,6 @@ Answer answer_of(const Received& request, std::set<std::pair<std::string, std::s
 }
 
 }  // namespace
-
-bool comes_true(const std::function<bool()>& condition, milliseconds limit) {
-    const auto deadline = std::chrono::steady_clock::now() + limit;
-    while (!condition()) {
-        if (std::chrono::steady_clock::now() >= deadline) return false;
-        std::this_thread::sleep_for(poll_interval);
-    }
-    return true;
-}
 
 CrashCustomer::CrashCustomer(Service& service, Receiver& receiver, int number)
     : service_(service), receiver_(receiver), number_(number), application_(service.make_application()) {
@@ -162,7 +152,7 @@ void CrashCustomer::check_deliveries(const std::string& name, int crashes, int a
     INFO("endpoint " << name);
     std::map<std::string, const Event*> by_id;
     for (const auto& event : events_) by_id.emplace(event.id, &event);
-    CHECK(comes_true([&] { return shown_attempts(name).delivered.size() == events_.size(); }));
+    CHECK(becomes_true([&] { return shown_attempts(name).delivered.size() == events_.size(); }));
     const auto shown = shown_attempts(name);
     std::map<std::string, int> received;
     for (const auto& request : received_at(name)) {

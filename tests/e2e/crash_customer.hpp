@@ -70,8 +70,4 @@ private:
     std::vector<Event> events_;
 };
 
-// Calls until it is true; false at the limit.
-bool comes_true(const std::function<bool()>& condition,
-                std::chrono::milliseconds limit = std::chrono::seconds(30));
-
 }  // namespace posthorn::test

@@ -7,6 +7,7 @@
 #include "base/crash_point.hpp"
 #include "command_line.hpp"
 #include "crash_customer.hpp"
+#include "support/becomes_true.hpp"
 #include "support/catch.hpp"
 
 using namespace posthorn;
@@ -196,7 +197,7 @@ private:
         customer.check_order("ordered");
         customer.check_nothing_after("plain", sent_before);
         for (std::size_t event = 0; event < sent_before; ++event)
-            CHECK(comes_true([&] {
+            CHECK(becomes_true([&] {
                 const auto [state, reason] = customer.state_of(event, "plain");
                 return state == "delivered" || (state != "waiting" && reason == "endpoint-disabled");
             }));
@@ -235,14 +236,14 @@ private:
         await_death_and_restart();
         customer.send(5);
         check_usual_history(customer, 1);
-        CHECK(comes_true([&] { return customer.is_disabled("gone"); }));
+        CHECK(becomes_true([&] { return customer.is_disabled("gone"); }));
     }
 
     void within_a_replay() {
         auto customer = new_customer();
         customer.make_endpoint("refusing", {{"retrySchedule", boost::json::array()}});
         customer.send(10);
-        CHECK(comes_true([&] { return customer.dead_letters("refusing") == customer.sent(); }));
+        CHECK(becomes_true([&] { return customer.dead_letters("refusing") == customer.sent(); }));
         check_usual_history(customer, 0);
         start_armed();
         customer.accept_from_now_on();

@@ -2,10 +2,10 @@
 #include <cerrno>
 #include <fmt/format.h>
 #include <set>
-#include <sys/resource.h>
 #include <thread>
 
 #include "base/encoding.hpp"
+#include "cli/descriptor_limit.hpp"
 #include "support/catch.hpp"
 #include "support/receiver.hpp"
 #include "support/service.hpp"
@@ -46,15 +46,6 @@ void check_served_at_once() {
 
 std::string creates(const std::string& uid) {
     return post("/api/v1/app", fmt::format(R"({{"name":"x","uid":"{}"}})", uid), authorization());
-}
-
-// As many descriptors as the machine allows: this process holds the clients' ends.
-std::size_t raise_descriptor_limit() {
-    rlimit limit{};
-    ::getrlimit(RLIMIT_NOFILE, &limit);
-    limit.rlim_cur = limit.rlim_max;
-    ::setrlimit(RLIMIT_NOFILE, &limit);
-    return limit.rlim_cur;
 }
 
 }  // namespace
@@ -227,7 +218,8 @@ TEST_CASE(
 }
 
 TEST_CASE("ten thousand idle connections keep nobody else out") {
-    const auto allowed = raise_descriptor_limit();
+    const auto allowed =
+        posthorn::cli::raise_descriptor_limit().value();             // this process holds the clients' ends
     const auto count = std::min(idle_clients + 100, allowed - 200);  // more than the server keeps
     if (count < idle_clients)
         WARN("only " << allowed << " descriptors are allowed here: " << count << " idle connections");

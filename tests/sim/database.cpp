@@ -287,10 +287,6 @@ void Database::mark_endpoints_recovered(const std::vector<EndpointId>& endpoints
     for (const auto endpoint : endpoints) endpoints_.at(endpoint).failing_since.reset();
 }
 
-void Database::mark_circuits(const std::map<EndpointId, std::optional<SystemTime>>& circuits) {
-    for (const auto& [endpoint, open_until] : circuits) circuits_[endpoint] = open_until;
-}
-
 bool Database::disable_endpoint(EndpointId endpoint, const std::string&,
                                 std::optional<std::chrono::seconds> failing_for) {
     auto& row = endpoints_.at(endpoint);

@@ -110,6 +110,12 @@ awaitable<void> Process::write() {
     }
 }
 
+awaitable<Session*> Process::writer() {
+    if (!writer_ || !writer_->usable())
+        writer_ = co_await database_.open_session(machine_.executor(), store::SessionUse::fetch);
+    co_return writer_.get();
+}
+
 awaitable<void> Process::write_batch(std::vector<Submission> batch) {
     std::vector<store::NewMessage> messages;
     std::vector<MessageId> ids;
@@ -131,9 +137,7 @@ awaitable<void> Process::write_batch(std::vector<Submission> batch) {
     while (!stored && database_clock_.steady_now() < deadline) {
         bool lost = false;
         try {
-            if (!writer_ || !writer_->usable())
-                writer_ = co_await database_.open_session(machine_.executor(), store::SessionUse::fetch);
-            stored = co_await writer_->accept(messages);
+            stored = co_await (co_await writer())->accept(messages);
         } catch (const store::DatabaseError& error) {
             lost = error.connection_lost();
         }
@@ -167,15 +171,10 @@ awaitable<void> Process::write_batch(std::vector<Submission> batch) {
 awaitable<void> Process::answer_loser(const Submission& submission) {
     std::optional<store::KeyHolder> holder;
     try {
-        if (!writer_ || !writer_->usable())
-            writer_ = co_await database_.open_session(machine_.executor(), store::SessionUse::fetch);
-        holder = co_await writer_->key_holder(submission.application, submission.key);
+        holder = co_await (co_await writer())->key_holder(submission.application, submission.key);
     } catch (const store::DatabaseError&) {
     }
-    if (!holder)
-        submission.answer(std::nullopt);
-    else
-        submission.answer(holder->message);
+    submission.answer(holder ? std::optional(holder->message) : std::nullopt);
 }
 
 }  // namespace posthorn::sim

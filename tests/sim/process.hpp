@@ -72,6 +72,7 @@ private:
     boost::asio::awaitable<void> leave();
     boost::asio::awaitable<void> write();
     boost::asio::awaitable<void> write_batch(std::vector<Submission> batch);
+    boost::asio::awaitable<Session*> writer();  // usable
     boost::asio::awaitable<void> answer_loser(const Submission& submission);
 
     int number_;

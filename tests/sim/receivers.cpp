@@ -64,11 +64,11 @@ awaitable<egress::Result> ScriptedTransport::post(egress::Request request) {
     const auto began = world.now();
     const auto deadline = began + request.timeout;
     Pending pending{.group = request.group, .event = Event(executor_)};
-    pending_.insert(&pending);
+    pending_.push_back(&pending);
     struct Leave {
         ScriptedTransport& transport;
         Pending& pending;
-        ~Leave() { transport.pending_.erase(&pending); }
+        ~Leave() { transport.pending_.remove(&pending); }
     } leave{*this, pending};
     const auto ended = [&](Failure failure, int status = 0) {
         egress::Result result;

@@ -1,6 +1,6 @@
 #pragma once
+#include <list>
 #include <map>
-#include <set>
 
 #include "async/event.hpp"
 #include "egress/client.hpp"
@@ -67,7 +67,7 @@ private:
     boost::asio::any_io_executor executor_;
     Receivers& receivers_;
     int process_;
-    std::set<Pending*> pending_;
+    std::list<Pending*> pending_;  // in the order of their beginning: by address, no seed would repeat
 };
 
 }  // namespace posthorn::sim

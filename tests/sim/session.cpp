@@ -1,6 +1,5 @@
 #include "sim/session.hpp"
 
-#include "base/encoding.hpp"
 #include "store/wake_up.hpp"
 
 namespace posthorn::sim {

@@ -141,7 +141,7 @@ private:
 
     void accept() {
         std::vector<store::NewMessage> messages;
-        for (std::uint64_t i = 0; i <= draw(3); ++i) {
+        for (auto left = 1 + draw(4); left > 0; --left) {
             store::NewMessage message;
             message.id = MessageId::make(clock_.system_now());
             message.application = application_;

@@ -9,23 +9,21 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <stdexcept>
 
+#include "support/becomes_true.hpp"
+
 namespace posthorn::http::test {
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
+using posthorn::test::becomes_true;
 
 namespace {
+
+constexpr auto poll_interval = 1ms;
 
 ServerOptions on_loopback(ServerOptions options) {
     options.listen = {asio::ip::address_v4::loopback(), 0};
     options.access_log = false;
     return options;
-}
-
-// Polls a condition that another thread brings about.
-bool becomes_true(const auto& condition, std::chrono::milliseconds limit) {
-    const auto deadline = std::chrono::steady_clock::now() + limit;
-    while (!condition() && std::chrono::steady_clock::now() < deadline) std::this_thread::sleep_for(1ms);
-    return condition();
 }
 
 Response text(std::string body) {
@@ -98,7 +96,7 @@ void RunningServer::open_gate() {
 }
 
 void RunningServer::wait_for_waiting(int handlers) const {
-    if (!becomes_true([&] { return gate_.waiting >= handlers; }, 5s))
+    if (!becomes_true([&] { return gate_.waiting >= handlers; }, 5s, poll_interval))
         throw std::runtime_error("the handlers did not start");
 }
 
@@ -111,7 +109,7 @@ void RunningServer::cancel() {
 }
 
 bool RunningServer::ends_within(std::chrono::milliseconds time) {
-    return becomes_true([&] { return ended_.load(); }, time);
+    return becomes_true([&] { return ended_.load(); }, time, poll_interval);
 }
 
 }  // namespace posthorn::http::test
