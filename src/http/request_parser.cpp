@@ -66,6 +66,7 @@ public:
 
     bool takes_continue() const { return expects_continue_ && version_ == 11; }
     bool wants_keep_alive() const { return version_ == 11 && keep_alive(); }
+    bool awaits_first_chunk() const { return chunked() && !chunk_was_met_; }
 
 private:
     void on_request_impl(beast_http::verb verb, BeastText, BeastText target, int version,
@@ -134,6 +135,7 @@ private:
     // Beast lets any byte stand between the quotes of an extension; where a proxy takes a bare LF for the
     // line's end, it would read another chunk.
     void on_chunk_header_impl(std::uint64_t, BeastText extensions, error_code&) override {
+        chunk_was_met_ = true;
         if (std::ranges::any_of(view(extensions), [](char c) { return is_control(c) && c != '\t'; }))
             throw bad_request("A chunk's extension holds a control character.");
     }
@@ -151,7 +153,12 @@ private:
     int hosts_ = 0;
     bool expects_continue_ = false;
     bool head_is_done_ = false;
+    bool chunk_was_met_ = false;
 };
+
+// "0", CRLF, CRLF. Beast takes it for granted that a last chunk which is also the first comes in no smaller
+// pieces.
+constexpr std::size_t shortest_chunked_body_bytes = 5;
 
 }  // namespace
 
@@ -161,6 +168,8 @@ struct RequestParser::Grammar {
     bool expectation_was_taken = false;
 
     std::size_t put(std::string_view bytes, std::size_t body_limit_bytes, bool& needs_more) {
+        needs_more = parser->awaits_first_chunk() && bytes.size() < shortest_chunked_body_bytes;
+        if (needs_more) return 0;
         error_code error;
         const auto used = parser->put(boost::asio::buffer(bytes), error);
         needs_more = error == beast_http::error::need_more;

@@ -26,23 +26,32 @@ void append_u16(std::string& out, unsigned value) {
 
 }  // namespace
 
-NameServer::NameServer()
-    : socket_(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)),
-      listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+// The port that is free for UDP may be another's for TCP: then the next one is tried.
+NameServer::NameServer() {
+    for (int tries = 0; !bind_both(); ++tries)
+        if (tries == 100) throw std::runtime_error("the test's name server finds no port");
+    thread_ = std::thread([this] { serve(); });
+    tcp_thread_ = std::thread([this] { serve_by_tcp(); });
+}
+
+bool NameServer::bind_both() {
     sockaddr_in local{};
     local.sin_family = AF_INET;
     local.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     socklen_t length = sizeof local;
     auto* address = reinterpret_cast<sockaddr*>(&local);
-    if (::bind(socket_, address, length) != 0) throw std::runtime_error("the test's name server can't bind");
-    ::getsockname(socket_, address, &length);
-    port_ = ntohs(local.sin_port);
+    socket_ = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    listener_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     const int on = 1;
     setsockopt(listener_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    if (::bind(listener_, address, length) != 0 || ::listen(listener_, 16) != 0)
-        throw std::runtime_error("the test's name server can't listen");
-    thread_ = std::thread([this] { serve(); });
-    tcp_thread_ = std::thread([this] { serve_by_tcp(); });
+    if (::bind(socket_, address, length) == 0 && ::getsockname(socket_, address, &length) == 0 &&
+        ::bind(listener_, address, length) == 0 && ::listen(listener_, 16) == 0) {
+        port_ = ntohs(local.sin_port);
+        return true;
+    }
+    ::close(socket_);
+    ::close(listener_);
+    return false;
 }
 
 NameServer::~NameServer() {

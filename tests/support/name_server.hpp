@@ -33,12 +33,13 @@ private:
         std::vector<std::string> addresses;
         std::uint32_t time_to_live = 60;
     };
+    bool bind_both();
     void serve();
     void serve_by_tcp();
     std::string answer_to(const std::string& query, std::size_t longest_bytes);
 
-    int socket_;
-    int listener_;
+    int socket_ = -1;
+    int listener_ = -1;
     std::uint16_t port_ = 0;
     std::atomic<int> queries_ = 0;
     std::mutex mutex_;

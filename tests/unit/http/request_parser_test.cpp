@@ -82,7 +82,9 @@ TEST_CASE("how the bytes are cut makes no difference") {
         "\r\nPOST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
         "3;name=\"v\"\r\nabc\r\n2\r\nde\r\n0\r\nTrailer: x\r\n\r\n"
         "GET /b HTTP/1.1\r\nHost: a\r\n\r\n"
-        "PUT /c HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n1234";
+        "PUT /c HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\n1234"
+        "POST /d HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+        "POST /e HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nTrailer: x\r\n\r\n";
     const auto piece = GENERATE(std::size_t{1}, std::size_t{2}, std::size_t{3}, std::size_t{7},
                                 std::size_t{50}, std::size_t{1000});
     Feed feed;
@@ -91,11 +93,14 @@ TEST_CASE("how the bytes are cut makes no difference") {
         feed.add(std::string_view(bytes).substr(at, piece));
         while (auto result = feed.next()) requests.push_back(std::move(result->request));
     }
-    REQUIRE(requests.size() == 3);
+    REQUIRE(requests.size() == 5);
     CHECK(requests[0].body == "abcde");
     CHECK(requests[0].fields.find("Trailer") == nullptr);
     CHECK(requests[1].path == "/b");
     CHECK(requests[2].body == "1234");
+    CHECK(requests[3].path == "/d");
+    CHECK(requests[4].path == "/e");
+    CHECK(requests[4].body.empty());
     CHECK(feed.parser.phase(feed.input) == RequestParser::Phase::idle);
 }
 
