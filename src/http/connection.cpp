@@ -77,6 +77,14 @@ void Connection::end_if_idle() {
     socket_.cancel(unknown);
 }
 
+void Connection::refuse(Problem problem) {
+    if (!refusal_) refusal_ = std::move(problem);
+    if (waiting_in_ != Phase::body) return;  // the answers that it owes come first
+    disarm();
+    error_code ignored;  // it fails for a closed socket only
+    socket_.cancel(ignored);
+}
+
 void Connection::cut() {
     cut_ = broken_ = true;
     error_code ignored;  // the descriptor is released in any case
@@ -165,7 +173,7 @@ asio::awaitable<bool> Connection::receive() {
     const auto count = co_await socket_.async_read_some(asio::buffer(space.data(), space.size()),
                                                         redirect_error(use_awaitable, error));
     input_.commit(count);
-    co_return !error && !timed_out_;
+    co_return !error && !timed_out_ && !refusal_;
 }
 
 // ---- answering

@@ -42,8 +42,10 @@ public:
     // Since when a connection on which nothing is under way has been so; none for another.
     std::optional<SteadyTime> idle_since() const;
     void end_if_idle();
-    void begin_stop();  // an idle connection ends now, another one after the answers it owes
-    void cut();         // ends at once; running handlers are cancelled
+    std::size_t unfinished_body_bytes() const { return parser_.unfinished_body_bytes(); }
+    void refuse(Problem problem);  // the request whose body is still arriving; the connection ends
+    void begin_stop();             // an idle connection ends now, another one after the answers it owes
+    void cut();                    // ends at once; running handlers are cancelled
     bool was_cut() const { return cut_; }
 
 private:

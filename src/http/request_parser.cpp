@@ -191,6 +191,10 @@ RequestParser::Phase RequestParser::phase(const InputBuffer& input) const {
     return input.empty() ? Phase::idle : Phase::head;
 }
 
+std::size_t RequestParser::unfinished_body_bytes() const {
+    return grammar_->parser ? result_.request.body.size() : 0;
+}
+
 RequestParser::Step RequestParser::advance(InputBuffer& input) {
     if (grammar_->parser) return advance_body(input);
     // Some clients end a body with an empty line that they don't count (RFC 9112, 2.2).

@@ -24,6 +24,7 @@ public:
 
     enum class Phase { idle, head, body };  // where in a request the input ends
     Phase phase(const InputBuffer& input) const;
+    std::size_t unfinished_body_bytes() const;  // held of a request that is not complete
 
     struct Result {
         Request request;  // method, path, query, fields, body

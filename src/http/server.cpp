@@ -9,6 +9,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <functional>
 #include <optional>
 #include <spdlog/spdlog.h>
 #include <stdexcept>
@@ -72,6 +73,7 @@ struct Server::Impl {
 
     asio::awaitable<void> sweep_connections();
     void sweep();
+    void bound_bodies();
     void stop(std::chrono::milliseconds grace);
     std::vector<std::shared_ptr<Connection>> open_connections() const;
 };
@@ -175,6 +177,28 @@ void Server::Impl::sweep() {
     for (const auto& connection : open_connections()) {
         connection->expire(time);
         if (grace_is_over) connection->cut();
+    }
+    bound_bodies();
+}
+
+// The largest go first, so that many clients who send megabytes without end keep no usual event out.
+void Server::Impl::bound_bodies() {
+    std::vector<std::pair<std::size_t, Connection*>> unfinished;
+    std::size_t held_bytes = 0;
+    for (const auto& connection : connections) {
+        const auto bytes = connection->unfinished_body_bytes();
+        if (bytes == 0) continue;
+        held_bytes += bytes;
+        unfinished.emplace_back(bytes, connection.get());
+    }
+    const auto limit = service->options.unfinished_bodies_limit_bytes;
+    if (held_bytes <= limit) return;
+    std::ranges::sort(unfinished, std::greater{});
+    for (const auto& [bytes, connection] : unfinished) {
+        if (held_bytes <= limit) return;
+        connection->refuse(
+            {503, "overloaded", "The server holds too many unfinished bodies; try again later."});
+        held_bytes -= bytes;
     }
 }
 

@@ -16,6 +16,9 @@ struct ServerOptions {
     std::size_t header_limit_bytes = std::size_t{16} * 1024;  // beyond: 431
     // A loop. Beyond, the longest idle are closed; where none is idle, the new one is, at once, with 503.
     std::size_t connection_limit = 10'000;
+    // A loop, of all bodies that have not yet arrived whole. Beyond, the largest of them are refused with
+    // 503. Looked at four times a second: it may be exceeded by what arrives meanwhile.
+    std::size_t unfinished_bodies_limit_bytes = std::size_t{64} * 1024 * 1024;
     std::chrono::milliseconds header_timeout{10'000};  // from a request's first byte to its header's end
     std::chrono::milliseconds body_timeout{30'000};
     std::chrono::milliseconds idle_timeout{75'000};  // between requests

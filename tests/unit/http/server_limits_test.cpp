@@ -48,6 +48,23 @@ TEST_CASE("a chunked body is counted as it arrives") {
     check_refused(client, 413);
 }
 
+TEST_CASE("of bodies that together hold too much, the largest is refused") {
+    RunningServer server({.unfinished_bodies_limit_bytes = 8000});
+    auto large = server.connect(), usual = server.connect(), other = server.connect();
+    const auto begin = [](TestClient& client, std::size_t length) {
+        client.send("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: " + std::to_string(length) +
+                    "\r\n\r\n" + std::string(length - 1, 'a'));
+    };
+    begin(large, 5000);
+    begin(usual, 2000);
+    begin(other, 2000);
+    check_refused(large, 503);
+    for (auto* client : {&usual, &other}) {
+        client->send("a");
+        CHECK(client->receive().body.size() == 2000);
+    }
+}
+
 TEST_CASE("too long a header, too many fields and too long a target have their answers") {
     RunningServer server({.header_limit_bytes = 12 * 1024});
     auto long_header = server.connect();
