@@ -12,7 +12,7 @@ constexpr int longest_hand_off_window = 1'024;
 }  // namespace
 
 bool FetchWork::empty() const {
-    return shards_to_list.empty() && probes.empty() && ordered_probes.empty() && endpoints_to_load.empty() &&
+    return !shard_to_list && probes.empty() && ordered_probes.empty() && endpoints_to_load.empty() &&
            payloads_to_load.empty() && endings.empty();
 }
 
@@ -32,7 +32,7 @@ Dispatcher::Dispatcher(DispatcherOptions options, std::uint64_t seed)
 void Dispatcher::gain_shard(store::HeldShard shard) {
     if (holds(shard)) return;
     lose_shard(shard.shard);
-    shards_[shard.shard] = {shard, false};
+    shards_[shard.shard] = {.held = shard};
     shards_to_list_.insert(shard.shard);
 }
 
@@ -173,6 +173,11 @@ void Dispatcher::wake(int shard, std::optional<EndpointId> endpoint) {
 void Dispatcher::list_again() {
     for (const auto& [number, shard] : shards_)
         if (!shard.draining) shards_to_list_.insert(number);
+}
+
+void Dispatcher::list_in_turn(SteadyTime now) {
+    for (const auto& [number, shard] : shards_)
+        if (!shard.draining && shard.next_listing <= now) shards_to_list_.insert(number);
 }
 
 // ---- starting

@@ -35,7 +35,7 @@ struct DispatcherOptions {
 // What is to be read from, or done in, the database. Each part is answered by one call back: its result, or
 // fetch_failed.
 struct FetchWork {
-    std::vector<int> shards_to_list;
+    std::optional<int> shard_to_list;  // one at a time: what else is to be read does not wait for all
     std::vector<store::ProbeTarget> probes;
     std::vector<EndpointId> ordered_probes;
     std::vector<EndpointId> endpoints_to_load;
@@ -94,7 +94,8 @@ public:
                                                      std::vector<HandedDelivery> deliveries);
     void abandon(std::uint64_t batch, bool unknown);
     void wake(int shard, std::optional<EndpointId> endpoint);  // nothing: any endpoint of the shard
-    void list_again();                                         // the rare full look
+    void list_again();                                         // all shards
+    void list_in_turn(SteadyTime now);                         // those whose turn it is
 
     // -- what to do now
     std::vector<Start> take_starts(SteadyTime now, SystemTime wall);
@@ -104,7 +105,8 @@ public:
     std::optional<SteadyTime> next_timer() const;
 
     // -- answers
-    void listed(const std::vector<store::BackloggedEndpoint>& endpoints);
+    void listed(int shard, const std::vector<store::BackloggedEndpoint>& endpoints, Duration took,
+                SteadyTime now);
     void probed(const std::vector<store::ProbeTarget>& targets,
                 const std::vector<EndpointId>& ordered_targets, const std::vector<store::DeliveryRow>& rows,
                 SteadyTime now, SystemTime wall);
@@ -140,6 +142,8 @@ private:
     struct Shard {
         store::HeldShard held;
         bool draining = false;
+        Duration rest{};  // between two listings in turn
+        SteadyTime next_listing{};
     };
 
     Lane& lane(EndpointId endpoint, const Shard& shard);
@@ -181,6 +185,7 @@ private:
     std::vector<Delivery> payload_queue_;  // slots taken, payload missing
     std::vector<Start> started_;           // slots taken, ready to go
     std::set<int> shards_to_list_;
+    int listed_last_ = 0;
     std::unordered_map<std::uint64_t, std::vector<MessageId>> announcements_;
     std::unordered_set<MessageId> announced_;
     std::vector<store::Outcome> outcomes_;

@@ -9,12 +9,21 @@ constexpr std::size_t endpoints_a_load = 256;
 constexpr std::size_t payloads_a_load = 512;
 // A row may become visible this much later than its due time says: longer than any ingest statement may run.
 constexpr std::chrono::seconds watermark_slack{60};
+// A listing walks over what is dead and can't be vacuumed yet. All shards' take at most a fiftieth of a
+// connection's time, or one in ten minutes.
+constexpr int rest_of_listing = 64 * 50;
+constexpr std::chrono::minutes longest_rest{10};
+constexpr std::chrono::seconds shortest_rest{10};
 }  // namespace
 
 FetchWork Dispatcher::take_fetch_work(SteadyTime, SystemTime wall) {
     FetchWork work;
-    work.shards_to_list.assign(shards_to_list_.begin(), shards_to_list_.end());
-    shards_to_list_.clear();
+    if (!shards_to_list_.empty()) {
+        auto next = shards_to_list_.upper_bound(listed_last_);
+        if (next == shards_to_list_.end()) next = shards_to_list_.begin();
+        work.shard_to_list = listed_last_ = *next;
+        shards_to_list_.erase(next);
+    }
     while (!load_queue_.empty() && work.endpoints_to_load.size() < endpoints_a_load) {
         if (find(load_queue_.front()) != nullptr) work.endpoints_to_load.push_back(load_queue_.front());
         load_queue_.pop_front();
@@ -67,8 +76,8 @@ void Dispatcher::collect_probes(FetchWork& work, SystemTime wall) {
 }
 
 void Dispatcher::fetch_failed(const FetchWork& work) {
-    for (const int shard : work.shards_to_list)
-        if (shard_of(shard) != nullptr) shards_to_list_.insert(shard);
+    if (work.shard_to_list && shard_of(*work.shard_to_list) != nullptr)
+        shards_to_list_.insert(*work.shard_to_list);
     const auto probe_again = [&](EndpointId endpoint) {
         Lane* lane = find(endpoint);
         if (lane == nullptr || !lane->probing) return;
@@ -84,11 +93,17 @@ void Dispatcher::fetch_failed(const FetchWork& work) {
     for (const auto& ending : work.endings) deliveries_ended(ending.endpoint, false);
 }
 
-void Dispatcher::listed(const std::vector<store::BackloggedEndpoint>& endpoints) {
-    for (const auto& [number, endpoint] : endpoints) {
-        const Shard* shard = shard_of(number);
-        if (shard == nullptr || shard->draining) continue;
-        Lane& at = lane(endpoint, *shard);
+void Dispatcher::listed(int number, const std::vector<store::BackloggedEndpoint>& endpoints, Duration took,
+                        SteadyTime now) {
+    const auto found = shards_.find(number);
+    if (found == shards_.end() || found->second.draining) return;
+    Shard& shard = found->second;
+    // A database that was slow once does not delay the next by more than twice as long.
+    shard.rest = std::min<Duration>(
+        {took * rest_of_listing, 2 * std::max<Duration>(shard.rest, shortest_rest), longest_rest});
+    shard.next_listing = now + shard.rest;
+    for (const auto& backlogged : endpoints) {
+        Lane& at = lane(backlogged.endpoint, shard);
         enqueue(at);
         if (at.more_in_table) continue;  // it is probed as soon as it has room
         at.watermark = {};

@@ -98,7 +98,7 @@ awaitable<void> ShardOwner::step(store::WorkerSession& session) {
     }
     liveness_.observe(processes, leases, clock_.steady_now());
     if (!ending_) co_await balance(session, leases);
-    if (clock_.steady_now() - listed_at_ >= full_list_interval) co_await list_again();
+    if (clock_.steady_now() - listed_at_ >= full_list_interval) co_await list_in_turn();
 }
 
 awaitable<void> ShardOwner::balance(store::WorkerSession& session,
@@ -286,8 +286,12 @@ awaitable<void> ShardOwner::acknowledge(store::WorkerSession& session) {
 }
 
 awaitable<void> ShardOwner::list_again() {
-    listed_at_ = clock_.steady_now();
     for (auto* loop : loops_) co_await on_loop(*loop, [loop] { loop->list_again(); });
+}
+
+awaitable<void> ShardOwner::list_in_turn() {
+    listed_at_ = clock_.steady_now();
+    for (auto* loop : loops_) co_await on_loop(*loop, [loop] { loop->list_in_turn(); });
 }
 
 awaitable<void> ShardOwner::listen() {

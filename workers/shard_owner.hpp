@@ -49,6 +49,7 @@ private:
     boost::asio::awaitable<void> listen();
     boost::asio::awaitable<void> lose(std::vector<store::HeldShard> shards);
     boost::asio::awaitable<void> list_again();
+    boost::asio::awaitable<void> list_in_turn();
     void handle_wake_ups(const std::string& payload);
     std::size_t place_of(int shard) const { return static_cast<std::size_t>(shard) % loops_.size(); }
     WorkerLoop& loop_of(int shard) const { return *loops_[place_of(shard)]; }

@@ -163,6 +163,11 @@ void WorkerLoop::wake(int shard, std::optional<EndpointId> endpoint) {
 
 void WorkerLoop::list_again() {
     dispatcher_.list_again();
+    poke();
+}
+
+void WorkerLoop::list_in_turn() {
+    dispatcher_.list_in_turn(clock_.steady_now());
     dispatcher_.sweep_idle_lanes(clock_.steady_now());
     poke();
 }
@@ -282,9 +287,12 @@ awaitable<void> WorkerLoop::fetch_once(store::WorkerSession& session, FetchWork&
         dispatcher_.deliveries_ended(ending.endpoint, ended < rows_ended_a_statement);
         work.endings.pop_back();
     }
-    if (!work.shards_to_list.empty()) {
-        dispatcher_.listed(co_await session.list_backlogged_endpoints(work.shards_to_list));
-        work.shards_to_list.clear();
+    if (work.shard_to_list) {
+        const auto begun = clock_.steady_now();
+        const auto found = co_await session.list_backlogged_endpoints({*work.shard_to_list});
+        const auto now = clock_.steady_now();
+        dispatcher_.listed(*work.shard_to_list, found, now - begun, now);
+        work.shard_to_list.reset();
     }
 }
 

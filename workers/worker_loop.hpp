@@ -49,6 +49,7 @@ public:
     void apply(const std::vector<std::shared_ptr<const EndpointConfig>>& configs);
     void wake(int shard, std::optional<EndpointId> endpoint);
     void list_again();
+    void list_in_turn();
 
     void announce(std::uint64_t batch, const std::vector<MessageId>& messages);
     std::vector<std::pair<int, EndpointId>> hand_off(std::uint64_t batch,

@@ -44,8 +44,10 @@ struct Bench {
     void load(EndpointId id) { dispatcher.loaded({id}, {config(id)}); }
     void load(std::shared_ptr<const EndpointConfig> made) { dispatcher.loaded({made->id}, {made}); }
     void answer_lists(const std::vector<store::BackloggedEndpoint>& found = {}) {
-        const auto work = fetch_work();
-        if (!work.shards_to_list.empty()) dispatcher.listed(found);
+        if (const auto listing = fetch_work().shard_to_list) answer_list(*listing, found);
+    }
+    void answer_list(int number, const std::vector<store::BackloggedEndpoint>& found, Duration took = {}) {
+        dispatcher.listed(number, found, took, clock.steady_now());
     }
     workers::FetchWork fetch_work() {
         return dispatcher.take_fetch_work(clock.steady_now(), clock.system_now());
@@ -159,12 +161,46 @@ TEST_CASE("a commit of unknown fate is looked for in the tables") {
     bench.dispatcher.announce(5, std::vector{bench.message()});
     SECTION("aborted: nothing to look for") {
         bench.dispatcher.abandon(5, false);
-        CHECK(bench.fetch_work().shards_to_list.empty());
+        CHECK_FALSE(bench.fetch_work().shard_to_list);
     }
     SECTION("unknown: everything is listed again") {
         bench.dispatcher.abandon(5, true);
-        CHECK(bench.fetch_work().shards_to_list == std::vector{shard.shard});
+        CHECK(bench.fetch_work().shard_to_list == shard.shard);
     }
+}
+
+TEST_CASE("shards are listed one at a time, in turn") {
+    Bench bench;
+    bench.dispatcher.gain_shard({shard.shard + 1, 1});
+    bench.dispatcher.list_again();
+    CHECK(bench.fetch_work().shard_to_list == shard.shard + 1);
+    bench.dispatcher.list_again();
+    CHECK(bench.fetch_work().shard_to_list == shard.shard);
+    CHECK(bench.fetch_work().shard_to_list == shard.shard + 1);
+    CHECK_FALSE(bench.fetch_work().shard_to_list);
+}
+
+TEST_CASE("a shard whose listing takes long is listed less often, but for a reason") {
+    Bench bench;
+    const auto is_listed = [&](Duration took) {
+        bench.dispatcher.list_in_turn(bench.clock.steady_now());
+        const auto listing = bench.fetch_work().shard_to_list;
+        if (listing) bench.answer_list(*listing, {}, took);
+        return listing.has_value();
+    };
+    CHECK(is_listed(milliseconds(1)));
+    bench.clock.advance(seconds(30));
+    CHECK(is_listed(seconds(1)));
+    bench.clock.advance(seconds(19));
+    CHECK_FALSE(is_listed(seconds(1)));
+    bench.clock.advance(seconds(1));
+    CHECK(is_listed(seconds(1)));  // slow once was no reason to rest for long
+    bench.clock.advance(seconds(39));
+    CHECK_FALSE(is_listed(seconds(1)));
+    bench.dispatcher.list_again();
+    CHECK(is_listed(milliseconds(1)));
+    bench.clock.advance(seconds(30));
+    CHECK(is_listed(milliseconds(1)));
 }
 
 TEST_CASE("a fetch whose snapshot is older than a completion does not bring the delivery back") {
@@ -561,12 +597,12 @@ TEST_CASE("a lost shard is forgotten at once and what is in flight ends without 
 
 TEST_CASE("a shard that is lost and gained again before its endpoints were probed is begun anew") {
     Bench bench;
-    bench.dispatcher.listed({{shard.shard, endpoint(1)}});
+    bench.answer_list(shard.shard, {{shard.shard, endpoint(1)}});
     bench.fetch_work();
     bench.load(endpoint(1));  // is to be probed now
     bench.dispatcher.lose_shard(shard.shard);
     bench.dispatcher.gain_shard({shard.shard, shard.epoch + 1});
-    bench.dispatcher.listed({{shard.shard, endpoint(1)}});
+    bench.answer_list(shard.shard, {{shard.shard, endpoint(1)}});
     CHECK(bench.fetch_work().probes.empty());
     bench.load(endpoint(1));
     CHECK(bench.fetch_work().probes.size() == 1);
@@ -582,7 +618,7 @@ TEST_CASE("after a lost connection the backlog is fetched again, what is in flig
     REQUIRE(running.size() == 4);
     bench.dispatcher.forget_backlog();
     const auto work = bench.fetch_work();
-    CHECK_FALSE(work.shards_to_list.empty());
+    CHECK(work.shard_to_list);
     REQUIRE(work.probes.size() == 1);
     std::vector<store::DeliveryRow> rows;
     for (const auto& one : list)
