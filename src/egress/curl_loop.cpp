@@ -50,8 +50,8 @@ std::uint32_t to_epoll(int curl_poll) {
     return events;
 }
 
-// An ordinary answer has come to its end before the first look.
-constexpr std::uint32_t events_between_looks = 64;
+// An ordinary answer has come to its end before the first look. libcurl reads up to 100 times at an event.
+constexpr std::uint32_t events_before_looks = 2;
 
 // Since the connection began.
 std::uint64_t bytes_received(curl_socket_t number) {
@@ -218,7 +218,7 @@ void CurlLoop::act(curl_socket_t number, int events) {
 
 bool CurlLoop::receives_too_much(curl_socket_t number) {
     auto& socket = sockets_[static_cast<std::size_t>(number)];
-    if (++socket.events_taken % events_between_looks != 0) return false;
+    if (++socket.events_taken <= events_before_looks) return false;
     const auto received = bytes_received(number);
     if (!socket.received_before) socket.received_before = received;
     return received - *socket.received_before > receive_limit_bytes_;
