@@ -9,7 +9,8 @@ constexpr std::int64_t no_row = -1;  // the counter of an owner that has no row 
 }
 
 void Liveness::observe(const std::vector<store::ProcessRow>& rows, const std::vector<store::LeaseRow>& leases,
-                       SteadyTime now) {
+                       SteadyTime looked_at) {
+    const auto now = time_.look(looked_at);
     std::map<ProcessId, std::int64_t> counters;
     is_worker_.clear();
     for (const auto& row : rows) {

@@ -8,12 +8,12 @@
 
 namespace posthorn::workers {
 
-// Judges processes by their counters, on this process's monotonic clock: one whose counter stood still for a
-// lease's duration is dead. The wall clock plays no part (I13).
+// Judges processes by their counters, on this process's monotonic clock: one whose counter was seen standing
+// still for a lease's duration is dead. The wall clock plays no part (I13).
 class Liveness {
 public:
     void observe(const std::vector<store::ProcessRow>& rows, const std::vector<store::LeaseRow>& leases,
-                 SteadyTime now);
+                 SteadyTime looked_at);
     bool alive(ProcessId process) const { return alive_.contains(process); }
     // For those that are not alive.
     std::int64_t counter(ProcessId process) const { return seen_.at(process).counter; }
@@ -28,10 +28,11 @@ public:
 private:
     struct Seen {
         std::int64_t counter;
-        SteadyTime since;
+        Duration since;  // this and `first`: in observed time
         bool moved;
-        SteadyTime first;
+        Duration first;
     };
+    store::ObservedTime time_;
     std::map<ProcessId, Seen> seen_;
     std::set<ProcessId> alive_, is_worker_, workers_;
     std::ptrdiff_t elders_ = 0;

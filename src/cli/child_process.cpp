@@ -105,6 +105,8 @@ struct Prepared {
     if (dup2(prepared.input, STDIN_FILENO) < 0 || dup2(prepared.output, STDOUT_FILENO) < 0 ||
         dup2(prepared.errors, STDERR_FILENO) < 0)
         _exit(127);
+    // A listening socket that a service inherits would outlive us and swallow connections.
+    close_range(STDERR_FILENO + 1, ~0U, 0);
     struct sigaction standard{};
     standard.sa_handler = SIG_DFL;
     for (int number = 1; number < SIGRTMIN; ++number) sigaction(number, &standard, nullptr);

@@ -11,10 +11,10 @@
 
 namespace posthorn::cli {
 
-// A program as a child: without a shell, in a process group of its own (a Ctrl-C on our terminal reaches us
-// alone). What it writes is kept: the newest `output_limit_bytes` of either stream. At the end of this object
-// it is asked to end, and then made to; when the thread that started it ends first, the kernel asks it
-// (SIGTERM). Used by one thread.
+// A program as a child: without a shell, with no descriptor of ours, in a process group of its own (a Ctrl-C
+// on our terminal reaches us alone). What it writes is kept: the newest `output_limit_bytes` of either
+// stream. At the end of this object it is asked to end, and then made to; when the thread that started it
+// ends first, the kernel asks it (SIGTERM). Used by one thread.
 class ChildProcess {
 public:
     static constexpr std::size_t output_limit_bytes = 4 * 1024 * 1024;

@@ -20,22 +20,25 @@ constexpr std::chrono::milliseconds longest_pause{100};
 // Judges owners by their counters standing still, on this process's own monotonic clock.
 class StillOwners {
 public:
+    void look() { now_ = time_.look(std::chrono::steady_clock::now()); }
     bool is_dead(const ProcessId& process, std::int64_t counter) {
-        const auto now = std::chrono::steady_clock::now();
-        auto [at, fresh] = seen_.try_emplace(process, Seen{counter, now});
-        if (!fresh && at->second.counter != counter) at->second = Seen{counter, now};
-        return now - at->second.since >= lease_duration;
+        auto [at, fresh] = seen_.try_emplace(process, Seen{counter, now_});
+        if (!fresh && at->second.counter != counter) at->second = Seen{counter, now_};
+        return now_ - at->second.since >= lease_duration;
     }
 
 private:
     struct Seen {
         std::int64_t counter;
-        SteadyTime since;
+        Duration since;
     };
+    ObservedTime time_;
+    Duration now_{};
     std::map<ProcessId, Seen> seen_;
 };
 
 bool all_acknowledged(const Rows& rows, StillOwners& owners) {
+    owners.look();
     for (int row = 0; row < rows.size(); ++row) {
         const auto owner = rows.get<std::optional<ProcessId>>(row, 1);
         if (!owner || rows.get<bool>(row, 3)) continue;

@@ -1,4 +1,5 @@
 #pragma once
+#include <algorithm>
 #include <boost/asio/awaitable.hpp>
 #include <chrono>
 #include <cstdint>
@@ -6,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/clock.hpp"
 #include "base/id.hpp"
 #include "store/connection.hpp"
 
@@ -19,6 +21,24 @@ inline constexpr std::chrono::milliseconds renewal_interval{1'000};
 inline constexpr std::chrono::milliseconds lease_duration{4'000};
 // The owner counts from before its renewal was sent, and stops this much earlier.
 inline constexpr std::chrono::milliseconds lease_margin{500};
+// Of the time between two looks at the counters so much counts at most.
+inline constexpr std::chrono::milliseconds longest_look{1'000};
+
+// The time in which a judge saw counters stand still: its monotonic clock without the gaps in which it did
+// not look. Who was stopped, or had no database, would otherwise take everybody else for dead at its first
+// look.
+class ObservedTime {
+public:
+    Duration look(SteadyTime now) {
+        if (last_) sum_ += std::min<Duration>(now - *last_, longest_look);
+        last_ = now;
+        return sum_;
+    }
+
+private:
+    std::optional<SteadyTime> last_;
+    Duration sum_{};
+};
 
 struct ProcessRow {
     ProcessId id;

@@ -286,16 +286,20 @@ void Scenario::await_acknowledged(EndpointId endpoint, std::function<void()> ans
     struct Wait {
         std::optional<ProcessId> owner;
         std::int64_t counter = 0;
-        SteadyTime since{};
+        Duration since{};
+        store::ObservedTime time;
     };
     const auto wait = std::make_shared<Wait>();
     const auto look = std::make_shared<std::function<void()>>();
     *look = [this, endpoint, wait, weak = std::weak_ptr(look), answered = std::move(answered)] {
         std::optional<store::ProcessRow> owner;
         if (server_.up() && database_.is_acknowledged(endpoint, owner)) return answered();
+        const auto now = owner ? wait->time.look(world_.now()) : Duration{};
         if (owner && (wait->owner != owner->id || wait->counter != owner->counter)) {
-            *wait = {owner->id, owner->counter, world_.now()};
-        } else if (owner && world_.now() - wait->since >= store::lease_duration) {
+            wait->owner = owner->id;
+            wait->counter = owner->counter;
+            wait->since = now;
+        } else if (owner && now - wait->since >= store::lease_duration) {
             return answered();
         }
         world_.after(milliseconds(20), [look = weak.lock()] { (*look)(); });

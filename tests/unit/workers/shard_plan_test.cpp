@@ -42,6 +42,13 @@ Liveness acquainted(Table& table) {
     return liveness;
 }
 
+// Looks four times a second, as an owner does, and once more at the end.
+void look_on(Liveness& liveness, const Table& table, SteadyTime from, SteadyTime until) {
+    for (auto now = from; now < until; now += std::chrono::milliseconds(250))
+        liveness.observe(table.processes, table.leases, now);
+    liveness.observe(table.processes, table.leases, until);
+}
+
 }  // namespace
 
 TEST_CASE("a process that is alone takes every shard") {
@@ -86,8 +93,8 @@ TEST_CASE("a process is dead when its counter has stood still for a lease on the
     table.give(process(1), 0, 32);
     table.give(process(2), 32, 64);
     Liveness liveness;
-    liveness.observe(table.processes, table.leases, start);
     auto now = start + store::lease_duration - std::chrono::milliseconds(1);
+    look_on(liveness, table, start, now - std::chrono::milliseconds(1));
     table.processes[1].counter = 2;
     liveness.observe(table.processes, table.leases, now);
     CHECK(plan(process(2), table, liveness).take.empty());
@@ -103,6 +110,24 @@ TEST_CASE("a process is dead when its counter has stood still for a lease on the
         liveness.observe(table.processes, table.leases, now);
         CHECK(liveness.alive(process(1)));
     }
+}
+
+TEST_CASE("who could not look takes nobody for dead: of the time between two looks a second counts") {
+    Table table;
+    table.processes = {{process(1), 7, true}, {process(2), 1, true}};
+    table.give(process(1), 0, 32);
+    table.give(process(2), 32, 64);
+    Liveness liveness;
+    liveness.observe(table.processes, table.leases, start);
+    auto now = start + std::chrono::minutes(1);  // without a database, or stopped
+    table.processes[1].counter = 2;
+    liveness.observe(table.processes, table.leases, now);
+    CHECK(liveness.alive(process(1)));
+    CHECK(plan(process(2), table, liveness).take.empty());
+    look_on(liveness, table, now, now + std::chrono::seconds(2));
+    CHECK(liveness.alive(process(1)));
+    look_on(liveness, table, now + std::chrono::seconds(2), now + std::chrono::seconds(3));
+    CHECK_FALSE(liveness.alive(process(1)));
 }
 
 TEST_CASE(
@@ -142,8 +167,9 @@ TEST_CASE("an owner without a row is waited for as long as a lease") {
     Liveness liveness;
     liveness.observe(table.processes, table.leases, start);
     CHECK(plan(process(2), table, liveness).take.empty());
+    look_on(liveness, table, start, start + store::lease_duration / 2);
     table.processes[0].counter = 2;
-    liveness.observe(table.processes, table.leases, start + store::lease_duration);
+    look_on(liveness, table, start + store::lease_duration / 2, start + store::lease_duration);
     CHECK(plan(process(2), table, liveness).take.size() == 64);
 }
 
