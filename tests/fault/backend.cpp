@@ -184,7 +184,7 @@ void Backend::switch_endpoint() {
              left -= std::min<std::uint64_t>(left, 50))
             pause(milliseconds(50));
     };
-    for (wait(1'000, 3'000); !stopping_ && !given_up_; wait(2'000, 8'000)) {
+    for (wait(1'000, 3'000); !stopping_ && !given_up_; wait(500, 2'500)) {
         Closure closure{.asked = now(), .answered = {}};
         if (!disable(clients, true)) return;
         closure.answered = now();

@@ -18,7 +18,7 @@ constexpr milliseconds settling{2'000};
 // What had been sent before may be read only now, by a receiver that is late.
 constexpr milliseconds late_reading{250};
 constexpr milliseconds take_over_limit{6'000}, looking{300};
-constexpr milliseconds lease{4'000};
+constexpr milliseconds before_a_kill{1'500};  // what was over by then does not disturb the take-over
 
 // One that was never undone lasted to the end.
 std::vector<Window> ended_windows(const FaultLog& log) {
@@ -261,7 +261,8 @@ void Checker::check_take_overs() {
         if (window.kind != Kind::kill) continue;
         for (const auto& owner : evidence_.owners) {
             if (owner.host != window.target || owner.first_seen > window.from ||
-                owner.last_seen < window.from || is_disturbed(window.from - lease, owner.last_seen, &window))
+                owner.last_seen < window.from ||
+                is_disturbed(window.from - before_a_kill, owner.last_seen, &window))
                 continue;
             const auto took = owner.last_seen - window.from;
             ++take_overs_.measured;

@@ -16,7 +16,8 @@ using std::chrono::milliseconds;
 
 namespace {
 
-constexpr milliseconds settling{1'500};  // of the database, after what it recovers from by itself
+constexpr milliseconds take_over_time{6'000};  // so that it can be measured
+constexpr milliseconds settling{1'500};        // of the database, after what it recovers from by itself
 
 SteadyTime now() { return std::chrono::steady_clock::now(); }
 
@@ -82,6 +83,7 @@ std::vector<PlannedFault> plan_faults(std::uint64_t seed, milliseconds length,
             end = std::max(end, begin + plan.back().lasts);
         }
         at = end + between(random, milliseconds(1'500), milliseconds(4'500));
+        if (first.kind == Kind::kill) at += take_over_time;
     }
     std::erase_if(plan, [&](const auto& one) { return one.at + one.lasts > length; });
     return plan;
