@@ -29,7 +29,7 @@ struct Client::Impl {
           options(std::move(used_options)),
           guard(std::move(used_guard)),
           resolver(executor, options.name_servers),
-          loop(executor, options.connection_cache,
+          loop(executor, options.connection_cache, options.receive_limit_bytes,
                [this](CURL* handle, CURLcode code) { on_ended(handle, code); }),
           alarms_timer(executor, [this] { ring_alarms(); }) {}
 

@@ -20,6 +20,7 @@ struct ClientOptions {
     std::size_t response_read_limit_bytes = 65'536;    // reading stops there; the request counts as answered
     std::size_t response_keep_limit_bytes = 16'384;    // what Result::body holds at most
     std::size_t response_header_limit_bytes = 32'768;  // beyond: Failure::protocol
+    std::size_t receive_limit_bytes = 4'194'304;       // an answer with all that it is wrapped in; likewise
     std::chrono::milliseconds connect_timeout{5'000};  // within the request's deadline
     std::string ca_file = "/etc/ssl/certs/ca-certificates.crt";
     std::string user_agent;                 // "Posthorn/0.1.0"

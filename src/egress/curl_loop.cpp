@@ -3,6 +3,9 @@
 #include <array>
 #include <boost/asio/post.hpp>
 #include <cerrno>
+#include <cstring>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdexcept>
 #include <string>
 #include <sys/epoll.h>
@@ -47,6 +50,21 @@ std::uint32_t to_epoll(int curl_poll) {
     return events;
 }
 
+// An ordinary answer has come to its end before the first look.
+constexpr std::uint32_t events_between_looks = 64;
+
+// Since the connection began.
+std::uint64_t bytes_received(curl_socket_t number) {
+    // In Linux' struct tcp_info; the C library's ends before it, and linux/tcp.h excludes netinet/tcp.h.
+    constexpr std::size_t offset_of_bytes_received = 128;
+    std::array<char, offset_of_bytes_received + sizeof(std::uint64_t)> info{};
+    socklen_t size = info.size();
+    std::uint64_t received = 0;
+    if (getsockopt(number, IPPROTO_TCP, TCP_INFO, info.data(), &size) == 0 && size == info.size())
+        std::memcpy(&received, info.data() + offset_of_bytes_received, sizeof received);
+    return received;
+}
+
 int to_curl(std::uint32_t events) {
     int mask = 0;
     if ((events & EPOLLIN) != 0) mask |= CURL_CSELECT_IN;
@@ -57,11 +75,13 @@ int to_curl(std::uint32_t events) {
 
 }  // namespace
 
-CurlLoop::CurlLoop(asio::any_io_executor executor, std::size_t connections, Ended ended)
+CurlLoop::CurlLoop(asio::any_io_executor executor, std::size_t connections, std::uint64_t receive_limit_bytes,
+                   Ended ended)
     : executor_(std::move(executor)),
       multi_(open_multi()),
       epoll_(executor_, open_epoll()),
       timer_(executor_, [this] { act_on_time(); }),
+      receive_limit_bytes_(receive_limit_bytes),
       ended_(std::move(ended)) {
     check(curl_multi_setopt(multi_, CURLMOPT_SOCKETFUNCTION, &CurlLoop::on_socket));
     check(curl_multi_setopt(multi_, CURLMOPT_SOCKETDATA, this));
@@ -110,7 +130,11 @@ int CurlLoop::on_socket(CURL* handle, curl_socket_t number, int what, void* argu
     auto& socket = self.sockets_[index];
     if (what == CURL_POLL_IN) crash_point(CrashPoint::request_sent);
     socket.wanted = to_epoll(what);
-    socket.user = what == CURL_POLL_REMOVE ? nullptr : handle;
+    CURL* const user = what == CURL_POLL_REMOVE ? nullptr : handle;
+    if (user != std::exchange(socket.user, user)) {
+        socket.events_taken = 0;
+        socket.received_before.reset();
+    }
     if (socket.wanted != 0) {
         if (socket.registered != socket.wanted) self.watch(number, socket.wanted);
     } else if ((socket.registered & EPOLLOUT) != 0) {
@@ -178,6 +202,8 @@ void CurlLoop::take_events() {
             // An idle connection was closed or spoke up: curl sees it when it wants to reuse it.
             if (sockets_[static_cast<std::size_t>(number)].wanted == 0)
                 watch(number, 0);
+            else if (receives_too_much(number))
+                ended_(sockets_[static_cast<std::size_t>(number)].user, CURLE_FILESIZE_EXCEEDED);
             else
                 act(number, to_curl(event.events));
         }
@@ -188,6 +214,14 @@ void CurlLoop::take_events() {
 void CurlLoop::act(curl_socket_t number, int events) {
     int running = 0;
     check(curl_multi_socket_action(multi_, number, events, &running));
+}
+
+bool CurlLoop::receives_too_much(curl_socket_t number) {
+    auto& socket = sockets_[static_cast<std::size_t>(number)];
+    if (++socket.events_taken % events_between_looks != 0) return false;
+    const auto received = bytes_received(number);
+    if (!socket.received_before) socket.received_before = received;
+    return received - *socket.received_before > receive_limit_bytes_;
 }
 
 void CurlLoop::act_on_time() {

@@ -5,6 +5,7 @@
 #include <curl/curl.h>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -20,8 +21,11 @@ class CurlLoop {
 public:
     using Ended = std::function<void(CURL*, CURLcode)>;  // called outside of curl; must remove the handle
 
-    // connections: idle and busy ones kept, on all handles together.
-    CurlLoop(boost::asio::any_io_executor executor, std::size_t connections, Ended ended);
+    // connections: idle and busy ones kept, on all handles together. A transfer that receives more than
+    // receive_limit_bytes, all that its connection brings in, ends with CURLE_FILESIZE_EXCEEDED: libcurl
+    // shows some bytes to no callback (a chunk's extensions, empty TLS records).
+    CurlLoop(boost::asio::any_io_executor executor, std::size_t connections,
+             std::uint64_t receive_limit_bytes, Ended ended);
     ~CurlLoop();
     CurlLoop(const CurlLoop&) = delete;
     CurlLoop& operator=(const CurlLoop&) = delete;
@@ -36,9 +40,11 @@ public:
 
 private:
     struct SocketState {
-        std::uint32_t registered = 0;  // events in the epoll set; 0: not in it
-        std::uint32_t wanted = 0;      // events curl waits for now
-        CURL* user = nullptr;          // who wants them
+        std::uint32_t registered = 0;                  // events in the epoll set; 0: not in it
+        std::uint32_t wanted = 0;                      // events curl waits for now
+        CURL* user = nullptr;                          // who wants them
+        std::uint32_t events_taken = 0;                // for this user
+        std::optional<std::uint64_t> received_before;  // bytes, when it was first looked at
     };
 
     static int on_socket(CURL* handle, curl_socket_t number, int what, void* self, void*) noexcept;
@@ -48,6 +54,7 @@ private:
     void wait();
     void take_events();
     void act(curl_socket_t number, int events);
+    bool receives_too_much(curl_socket_t number);
     void act_on_time();
     void report_ended();
 
@@ -55,6 +62,7 @@ private:
     CURLM* multi_;
     boost::asio::posix::stream_descriptor epoll_;
     LazyTimer timer_;
+    const std::uint64_t receive_limit_bytes_;
     Ended ended_;
     std::vector<SocketState> sockets_;  // by descriptor
     std::vector<std::pair<CURL*, CURLcode>> just_ended_;

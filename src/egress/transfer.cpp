@@ -336,6 +336,9 @@ Ending Transfer::ending(CURLcode code) const {
     }
     if (code == CURLE_OK && headers_complete_) return {};
     if (code == CURLE_OK) return {Failure::protocol, "no final answer"};
+    if (code == CURLE_FILESIZE_EXCEEDED)
+        return {Failure::protocol, "the answer with all that it is wrapped in exceeds " +
+                                       std::to_string(options_.receive_limit_bytes) + " bytes"};
     if (code == CURLE_COULDNT_CONNECT && refused_at_open_)
         return {Failure::address_refused, "the connection's address is not allowed"};
     return {failure_of(code), error_[0] != '\0' ? error_.data() : curl_easy_strerror(code)};

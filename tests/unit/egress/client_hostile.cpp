@@ -57,3 +57,35 @@ TEST_CASE("a large request of which nobody reads a byte ends at its deadline") {
     CHECK(result.duration >= deadline);
     CHECK(result.duration < deadline + slack);
 }
+
+TEST_CASE("what libcurl reads and shows to nobody ends an attempt, too, when there is too much of it") {
+    ScriptedServer server([](Peer& peer) {
+        if (!peer.read_request()) return;
+        peer.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;");
+        while (peer.send(std::string(65'536, 'y'))) continue;
+    });
+    ClientOptions options;
+    options.receive_limit_bytes = 1'000'000;
+    ClientFixture fixture("127.0.0.0/8", options);
+    const auto result = fixture.post(request_to(server.url()));  // its deadline is 15 s
+    CHECK(result.failure == Failure::protocol);
+    CHECK(result.detail == "the answer with all that it is wrapped in exceeds 1000000 bytes");
+    CHECK(result.body.empty());
+    CHECK(fixture.client->in_flight() == 0);
+}
+
+TEST_CASE("of what a kept connection brings in, each attempt counts its own alone") {
+    const std::string body(60'000, 'y');
+    ScriptedServer server([&](Peer& peer) {
+        while (peer.read_request() && peer.answer("200 OK", body)) continue;
+    });
+    ClientOptions options;
+    options.receive_limit_bytes = 1'000'000;
+    ClientFixture fixture("127.0.0.0/8", options);
+    constexpr int requests = 100;
+    for (int i = 0; i < requests; ++i) {
+        const auto result = fixture.post(request_to(server.url()));
+        REQUIRE(result.failure == Failure::none);
+    }
+    CHECK(server.connections() == 1);
+}
