@@ -87,6 +87,10 @@ awaitable<void> ShardOwner::step(store::WorkerSession& session) {
     const bool renewing = !enrolled_ || began - renewed_at_ >= store::renewal_interval;
     if (renewing) co_await renew(session);
     const auto processes = co_await session.read_processes();
+    if (is_put_back(processes, renewing)) {
+        spdlog::warn("the database has gone back to an earlier state; what is known of it is read anew");
+        co_await lose(held());
+    }
     const auto leases = co_await session.read_leases();
     co_await follow_leases(leases);
     co_await acknowledge(session);
@@ -139,9 +143,21 @@ awaitable<void> ShardOwner::renew(store::WorkerSession& session) {
 
 awaitable<void> ShardOwner::enroll(store::WorkerSession& session) {
     self_ = ProcessId::make(clock_.system_now());
+    counter_ = -1;
     co_await session.register_process(self_, true, options_.host);
     if (options_.alone) co_await session.forget_other_processes(self_);
     enrolled_ = true;
+}
+
+// A backup was restored beneath us, or a standby took over that lacks the latest commits: endpoints,
+// deliveries and epochs may be others than those in memory.
+bool ShardOwner::is_put_back(const std::vector<store::ProcessRow>& processes, bool renewed) {
+    const auto own = std::find_if(processes.begin(), processes.end(),
+                                  [&](const store::ProcessRow& row) { return row.id == self_; });
+    if (own == processes.end()) return false;  // the next renewal finds it out
+    const auto least = counter_ + (renewed ? 1 : 0);
+    counter_ = own->counter;
+    return own->counter < least;
 }
 
 // What is ours by our memory but not by the table was taken over: gone at once.

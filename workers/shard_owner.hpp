@@ -41,6 +41,7 @@ private:
                                          const std::vector<store::LeaseRow>& leases);
     boost::asio::awaitable<void> renew(store::WorkerSession& session);
     boost::asio::awaitable<void> enroll(store::WorkerSession& session);
+    bool is_put_back(const std::vector<store::ProcessRow>& processes, bool renewed);
     boost::asio::awaitable<void> follow_leases(const std::vector<store::LeaseRow>& leases);
     boost::asio::awaitable<void> take(std::vector<store::HeldShard> taken);
     boost::asio::awaitable<void> give_away();
@@ -68,7 +69,8 @@ private:
     const domain::SecretBox& box_;
     ProcessId self_;
     bool enrolled_ = false;
-    bool ending_ = false;  // keeps what it holds until that is drained, and takes nothing more
+    std::int64_t counter_ = 0;  // our own, as it was read last
+    bool ending_ = false;       // keeps what it holds until that is drained, and takes nothing more
     Liveness liveness_;
     std::map<int, std::int64_t> held_;       // shard -> epoch
     std::vector<store::HeldShard> leaving_;  // on their way out

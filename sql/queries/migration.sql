@@ -10,5 +10,9 @@ SELECT pg_advisory_unlock(8071001)
 -- name: newest_migration
 SELECT coalesce(max(number), 0)::int4 FROM schema_migration
 
+-- name: is_delivery_key_newest
+-- Of its indexes: see the schema.
+SELECT indexrelid = 'delivery_pkey'::regclass FROM pg_index WHERE indrelid = 'delivery'::regclass ORDER BY indexrelid DESC LIMIT 1
+
 -- name: record_migration
 INSERT INTO schema_migration (number, name) VALUES ($1, $2)

@@ -1,10 +1,10 @@
 #include "store/data_directory.hpp"
 
-#include <array>
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <fstream>
 #include <functional>
 #include <stdexcept>
 #include <string>
@@ -19,6 +19,7 @@ namespace fs = std::filesystem;
 
 namespace {
 constexpr std::size_t socket_path_limit_bytes = 107;  // sockaddr_un.sun_path less the final NUL (unix(7))
+constexpr const char* lock_name = "posthorn.lock";
 constexpr std::string_view socket_name = "/.s.PGSQL.5432";
 
 std::runtime_error failed(const fs::path& path, std::string_view action, int error) {
@@ -26,9 +27,18 @@ std::runtime_error failed(const fs::path& path, std::string_view action, int err
         fmt::format("cannot {} {}: {}", action, path.string(), std::generic_category().message(error)));
 }
 
+// The lock's holder has written its process id into the file.
+std::runtime_error in_use(const fs::path& data_dir) {
+    std::string holder;
+    std::getline(std::ifstream(data_dir / lock_name), holder);
+    return std::runtime_error(
+        fmt::format("the data directory {} is in use by another posthorn (process {}). Stop that one, or "
+                    "give this one a directory of its own with POSTHORN_DATA_DIR",
+                    data_dir.string(), holder.empty() ? "unknown" : holder));
+}
+
 bool holds_our_data(const fs::path& data_dir) {
-    return fs::exists(data_dir / "posthorn.lock") || fs::exists(data_dir / "postgres") ||
-           fs::is_empty(data_dir);
+    return fs::exists(data_dir / lock_name) || fs::exists(data_dir / "postgres") || fs::is_empty(data_dir);
 }
 
 std::uint64_t fnv1a(std::string_view text) {
@@ -39,30 +49,37 @@ std::uint64_t fnv1a(std::string_view text) {
 }  // namespace
 
 DirectoryLock::DirectoryLock(const fs::path& data_dir) {
-    const auto path = data_dir / "posthorn.lock";
-    file_ = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
-    if (file_ < 0) throw failed(path, "open", errno);
-    if (flock(file_, LOCK_EX | LOCK_NB) != 0) {
-        std::array<char, 32> holder{};
-        const auto count = read(file_, holder.data(), holder.size() - 1);
-        std::string pid(holder.data(), count > 0 ? static_cast<std::size_t>(count) : 0);
-        while (!pid.empty() && pid.back() == '\n') pid.pop_back();
-        close(file_);
-        throw std::runtime_error(
-            fmt::format("the data directory {} is in use by another posthorn (process {}). Stop that one, or "
-                        "give this one a directory "
-                        "of its own with POSTHORN_DATA_DIR",
-                        data_dir.string(), pid.empty() ? "unknown" : pid));
-    }
-    const auto text = fmt::format("{}\n", getpid());
-    if (ftruncate(file_, 0) != 0 || pwrite(file_, text.data(), text.size(), 0) < 0) {
-        const int error = errno;
-        close(file_);
-        throw failed(path, "write", error);
+    try {
+        lock_directory(data_dir);
+        lock_file(data_dir);
+    } catch (...) {
+        release();
+        throw;
     }
 }
 
-DirectoryLock::~DirectoryLock() { close(file_); }
+DirectoryLock::~DirectoryLock() { release(); }
+
+void DirectoryLock::release() {
+    if (file_ >= 0) close(file_);
+    if (directory_ >= 0) close(directory_);
+}
+
+void DirectoryLock::lock_directory(const fs::path& data_dir) {
+    directory_ = open(data_dir.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (directory_ < 0) throw failed(data_dir, "open", errno);
+    if (flock(directory_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) throw in_use(data_dir);
+}
+
+void DirectoryLock::lock_file(const fs::path& data_dir) {
+    const auto path = data_dir / lock_name;
+    file_ = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+    if (file_ < 0) throw failed(path, "open", errno);
+    if (flock(file_, LOCK_EX | LOCK_NB) != 0) throw in_use(data_dir);
+    const auto text = fmt::format("{}\n", getpid());
+    if (ftruncate(file_, 0) != 0 || pwrite(file_, text.data(), text.size(), 0) < 0)
+        throw failed(path, "write", errno);
+}
 
 fs::path make_data_directory(const fs::path& data_dir) {
     const auto path = fs::absolute(data_dir).lexically_normal();

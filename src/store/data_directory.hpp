@@ -6,8 +6,9 @@
 
 namespace posthorn::store {
 
-// posthorn.lock in the data directory, held while the object lives: a second service on the directory is
-// refused.
+// The data directory and posthorn.lock in it, locked while the object lives: a second service on the
+// directory is refused, also when somebody removed the file. Where directories can not be locked (NFS) the
+// file alone counts.
 class DirectoryLock {
 public:
     explicit DirectoryLock(
@@ -17,7 +18,11 @@ public:
     DirectoryLock& operator=(const DirectoryLock&) = delete;
 
 private:
-    int file_ = -1;
+    void lock_directory(const std::filesystem::path& data_dir);
+    void lock_file(const std::filesystem::path& data_dir);
+    void release();
+
+    int directory_ = -1, file_ = -1;
 };
 
 // Makes the data directory if it is missing: 0700, or 0711 as root, since the server's user must pass through

@@ -8,6 +8,7 @@
 #include <libpq-fe.h>
 #include <signal.h>
 #include <spdlog/spdlog.h>
+#include <sstream>
 #include <sys/stat.h>
 #include <thread>
 #include <unistd.h>
@@ -84,6 +85,30 @@ Owner owner_of(pid_t pid, const fs::path& cluster) {
     return same && name == "postgres" ? Owner::cluster_server : Owner::somebody_else;
 }
 
+pid_t parent_of(pid_t pid) {
+    std::ifstream file(fmt::format("/proc/{}/stat", pid));
+    std::string text;
+    std::getline(file, text);
+    const auto end_of_name = text.rfind(')');
+    char state = 0;
+    pid_t parent = 0;
+    if (end_of_name != std::string::npos) std::istringstream(text.substr(end_of_name + 1)) >> state >> parent;
+    return parent;
+}
+
+// Somebody may have removed postmaster.pid: then the server is found by where it works.
+pid_t find_server(const fs::path& cluster) {
+    std::error_code error;
+    for (const auto& entry : fs::directory_iterator("/proc", error)) {
+        const auto name = entry.path().filename().string();
+        if (name.find_first_not_of("0123456789") != std::string::npos) continue;
+        const auto pid = static_cast<pid_t>(std::stol(name));
+        const auto is_at_work = [&](pid_t one) { return owner_of(one, cluster) == Owner::cluster_server; };
+        if (is_at_work(pid) && !is_at_work(parent_of(pid))) return pid;
+    }
+    return 0;
+}
+
 bool server_leaves_within(pid_t pid, const fs::path& cluster, milliseconds limit) {
     const auto deadline = steady_clock::now() + limit;
     while (!has_ended(pid) || owner_of(pid, cluster) == Owner::cluster_server) {
@@ -99,7 +124,8 @@ bool server_leaves_within(pid_t pid, const fs::path& cluster, milliseconds limit
 // start.
 void end_leftover_server(const fs::path& cluster, seconds limit) {
     pid_t pid = 0;
-    if (!(std::ifstream(cluster / "postmaster.pid") >> pid) || pid <= 1 || kill(pid, 0) != 0) return;
+    if (!(std::ifstream(cluster / "postmaster.pid") >> pid)) pid = find_server(cluster);
+    if (pid <= 1 || kill(pid, 0) != 0) return;
     const auto owner = owner_of(pid, cluster);
     if (owner == Owner::somebody_else) {
         std::error_code ignored;  // then PostgreSQL reports what is wrong with the file

@@ -17,7 +17,8 @@ public:
 
 // A PostgreSQL server of our own in a directory: unix socket only, never as root, one service a directory.
 //
-//   data_dir/posthorn.lock    flock, held while the object lives; holds the service's process id
+//   data_dir                  flock, as has posthorn.lock in it, which holds the service's process id; held
+//                             while the object lives
 //   data_dir/postgres         the cluster (PGDATA)      \.
 //   data_dir/run              the socket                 } owned by the server's user, mode 0700
 //   data_dir/log              the server's log          /

@@ -6,7 +6,16 @@ namespace posthorn::store {
 
 namespace {
 constexpr int oldest_server = 140000;
+
+// pg_restore makes a table's primary key before its other indexes; completion needs it to be the newest, as
+// the schema says.
+boost::asio::awaitable<void> put_delivery_key_last(Connection& connection) {
+    const auto found = co_await connection.exec(sql::is_delivery_key_newest);
+    if (found.get<bool>(0, 0)) co_return;
+    spdlog::info("the database was restored from a dump: making the key of the deliveries anew");
+    co_await connection.run("REINDEX INDEX CONCURRENTLY delivery_pkey");
 }
+}  // namespace
 
 boost::asio::awaitable<int> migrate(Connection& connection) {
     const auto server = co_await connection.exec(sql::server_version);
@@ -22,7 +31,8 @@ boost::asio::awaitable<int> migrate(Connection& connection) {
     const auto known = sql::migrations();
     if (current > static_cast<int>(known.size()))
         throw SchemaTooNew(
-            fmt::format("the database's schema is version {}, this program knows {}: run a newer posthorn",
+            fmt::format("the database's schema is version {}, this program knows {}: run a newer posthorn. A "
+                        "schema is not taken back; for this program, restore a backup from before",
                         current, known.size()));
     for (const auto& migration : known.subspan(static_cast<std::size_t>(current))) {
         co_await in_transaction(connection, [&]() -> boost::asio::awaitable<void> {
@@ -32,6 +42,7 @@ boost::asio::awaitable<int> migrate(Connection& connection) {
         });
         spdlog::info("applied migration {}", migration.name);
     }
+    co_await put_delivery_key_last(connection);
     co_await connection.exec(sql::unlock_migrations);
     co_return static_cast<int>(known.size()) - current;
 }

@@ -92,9 +92,12 @@ TEST_CASE("embedded PostgreSQL has the encoding, checksums, privileges and priva
 TEST_CASE("a second service on the same data directory is refused with the first one's process id") {
     TemporaryDirectory directory;
     const auto first = EmbeddedPostgres::start(options_for(directory.path()));
+    const bool is_file_removed = GENERATE(false, true);
+    if (is_file_removed) REQUIRE(fs::remove(directory.path() / "posthorn.lock"));
     const auto message = failure_of([&] { EmbeddedPostgres::start(options_for(directory.path())); });
     CHECK_THAT(message, contains("in use by another posthorn"));
-    CHECK_THAT(message, contains(std::to_string(getpid())));
+    CHECK_THAT(message, contains(is_file_removed ? "process unknown" : std::to_string(getpid())));
+    CHECK(first->running());
     CHECK(run_sql(first->conninfo(), "SELECT 1") == "1");
 }
 
@@ -126,6 +129,8 @@ TEST_CASE("the server that a killed service left running is replaced at the next
     pid_t left = 0;
     REQUIRE((std::ifstream(directory.path() / "postgres" / "postmaster.pid") >> left));
     REQUIRE(kill(left, 0) == 0);
+    const bool is_pid_file_removed = GENERATE(false, true);
+    if (is_pid_file_removed) REQUIRE(fs::remove(directory.path() / "postgres" / "postmaster.pid"));
     const auto server = EmbeddedPostgres::start(options_for(directory.path()));
     CHECK(server->pid() != left);
     CHECK(run_sql(server->conninfo(), "SELECT answer FROM kept") == "1");

@@ -38,3 +38,16 @@ TEST_CASE("two processes migrating one database at once do the work once") {
     CHECK(one + two == static_cast<int>(store::sql::migrations().size()));
     CHECK((one == 0 || two == 0));
 }
+
+TEST_CASE("a database that was restored from a dump gets the order of its indexes back") {
+    StoreFixture fixture;
+    auto connection = fixture.open();
+    const auto is_newest = [&] {
+        return fixture.run(connection->exec(store::sql::is_delivery_key_newest)).get<bool>(0, 0);
+    };
+    CHECK(is_newest());
+    fixture.sql("REINDEX INDEX CONCURRENTLY delivery_due");  // as if it had been made last
+    CHECK_FALSE(is_newest());
+    CHECK(fixture.run(store::migrate(*connection)) == 0);
+    CHECK(is_newest());
+}

@@ -97,7 +97,10 @@ Receivers endless_ones() {
         {"an endless status line", goes_on("HTTP/1.1 200 ", line), protocol},
         {"one header of 40 KB", answers(answer("200 OK\r\nx: " + std::string(40'000, 'y'))), protocol},
         {"endless trailers", goes_on(chunked + "0\r\n", "x: " + line + "\r\n"), protocol},
-        {"an endless chunk extension", goes_on(chunked + "1;", std::string(65'536, 'y')), protocol},
+        // Cut off after some MiB: among all the others these may take longer than the deadline.
+        {"an endless chunk extension",
+         goes_on(chunked + "1;", std::string(65'536, 'y')),
+         {Failure::protocol, Failure::timeout}},
         {"an endless chunk size", goes_on(chunked, "00000000"), protocol},
         {"endless bytes of no protocol", goes_on("", std::string(1'000, '\0')), protocol},
     };
