@@ -99,7 +99,20 @@ struct Connection::Impl {
         }
     }
 
+    // libpq's own words about what it can not read repeat it, with the password.
+    void check_conninfo() const {
+        char* words = nullptr;
+        auto* parsed = PQconninfoParse(options.conninfo.c_str(), &words);
+        PQfreemem(words);
+        if (parsed == nullptr)
+            throw DatabaseError(std::string(sqlstate::syntax_error),
+                                "the database's URL can not be read: are its quotes and percent-encodings "
+                                "right? It may hold a password, so it is not shown");
+        PQconninfoFree(parsed);
+    }
+
     awaitable<void> connect() {
+        check_conninfo();
         pg = PQconnectStart(options.conninfo.c_str());
         if (pg == nullptr) fail("no memory for a database connection");
         if (PQstatus(pg) == CONNECTION_BAD) fail_with_message();
