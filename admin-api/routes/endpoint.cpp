@@ -354,8 +354,7 @@ awaitable<http::Response> put_endpoint(Context& context, http::Request& request)
     if (!fields.uid.mentioned && !EndpointId::parse(key)) fields.uid = {true, key};
     for (int tries = 2;; --tries) {
         if (const auto id = co_await find_endpoint_if_any(context, application, request)) {
-            const auto changed =
-                co_await modify(context, principal, application, *id, fields, Mode::replace);
+            const auto changed = co_await modify(context, principal, application, *id, fields, Mode::replace);
             co_return http::json_response(200, answer_of(changed));
         }
         if (EndpointId::parse(key)) throw not_found();

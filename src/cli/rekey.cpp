@@ -64,7 +64,7 @@ awaitable<void> refuse_other_sealers(store::Connection& connection, const domain
         "they read anew until they are restarted with the new key.");
 }
 
-awaitable<store::RekeyBatch> rekey_batch(store::Connection& connection, store::SealedKind kind,
+awaitable<store::RekeyBatch> batch_after(store::Connection& connection, store::SealedKind kind,
                                          const domain::SecretBox& old_box, const domain::SecretBox& new_box,
                                          Uuid after) {
     for (int tries = 1;; ++tries) {
@@ -82,7 +82,7 @@ awaitable<Totals> rekey_once(store::Connection& connection, const domain::Secret
     for (const auto kind : {store::SealedKind::endpoint_secrets, store::SealedKind::endpoint_headers}) {
         store::RekeyBatch batch;
         while (!batch.done) {
-            batch = co_await rekey_batch(connection, kind, old_box, new_box, batch.last);
+            batch = co_await batch_after(connection, kind, old_box, new_box, batch.last);
             totals.sealed += batch.sealed;
             totals.values += batch.sealed + batch.unchanged;
         }
@@ -133,10 +133,13 @@ Totals rekey_to_new_key(const config::Settings& settings, const std::string& tex
 int run_rekey(int argc, char** argv) {
     const auto app = make_app(
         "rekey", "Encrypts every endpoint's secrets and headers with another master key.",
-        "Beside services that run: with their POSTHORN_MASTER_KEY and POSTHORN_OTHER_MASTER_KEYS, what the other "
+        "Beside services that run: with their POSTHORN_MASTER_KEY and POSTHORN_OTHER_MASTER_KEYS, what the "
+        "other "
         "keys encrypted goes under the master key (docs/master-key.md). While none runs: the old key is "
-        "POSTHORN_MASTER_KEY or the data directory's; the new one is POSTHORN_NEW_MASTER_KEY or, for the data "
-        "directory, a generated one. Interrupted, it is run again with the same keys. Backups from before still "
+        "POSTHORN_MASTER_KEY or the data directory's; the new one is POSTHORN_NEW_MASTER_KEY or, for the "
+        "data "
+        "directory, a generated one. Interrupted, it is run again with the same keys. Backups from before "
+        "still "
         "need the old key.");
     std::string new_key_text;
     bool force = false;
@@ -159,8 +162,9 @@ int run_rekey(int argc, char** argv) {
     fmt::print("{} values are encrypted with the {} key, {} of them by this run\n", totals.values,
                to_master_key ? "master" : "new", totals.sealed);
     if (to_master_key)
-        fmt::print("nothing needs the other keys any more: restart every posthorn process without "
-                   "POSTHORN_OTHER_MASTER_KEYS\n");
+        fmt::print(
+            "nothing needs the other keys any more: restart every posthorn process without "
+            "POSTHORN_OTHER_MASTER_KEYS\n");
     else if (key_in_file)
         fmt::print("the data directory has the new key; the old one is kept beside it, for backups, as {}\n",
                    old_key_name);

@@ -62,8 +62,8 @@ std::optional<std::string> decode_key(std::string_view text) {
     return std::nullopt;
 }
 
-// A password with an unescaped '@', '/', '?' or '#' would have libpq take a part of it for the host or the port,
-// and show it in the error.
+// A password with an unescaped '@', '/', '?' or '#' would have libpq take a part of it for the host or the
+// port, and show it in the error.
 bool is_unambiguous_url(std::string_view url) {
     const auto authority = url.substr(0, url.find_first_of("/?#", url.find("://") + 3));
     const auto count = std::count(url.begin(), url.end(), '@');

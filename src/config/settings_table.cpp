@@ -31,10 +31,11 @@ constexpr std::array table{
             "rand -base64 32). Without "
             "it they cannot be read any more: keep a copy.",
             "generated into the data directory; required with database_url"},
-    Setting{"other_master_keys", &Settings::other_master_keys, "", "", "", "",
-            "Keys that open what was sealed under them and seal nothing: the previous or the next master key, "
-            "while it is changed (docs/master-key.md).",
-            ""},
+    Setting{
+        "other_master_keys", &Settings::other_master_keys, "", "", "", "",
+        "Keys that open what was sealed under them and seal nothing: the previous or the next master key, "
+        "while it is changed (docs/master-key.md).",
+        ""},
     Setting{"retry_schedule", &Settings::retry_schedule, "5s,5m,30m,2h,5h,10h,10h", "10ms", "30d", "",
             "Waiting times between attempts, after the first, immediate one. When they are used up the "
             "delivery is a dead letter.",
@@ -119,7 +120,8 @@ std::string rule_of(const Setting& s) {
     if (s.field == Field(&Settings::jwt_secret))
         return "at least 16 characters (openssl rand -hex 32 makes some)";
     if (s.field == Field(&Settings::database_url))
-        return "a postgres:// URL (with @ / ? # in a password percent-encoded) or key=value pairs, as libpq takes them";
+        return "a postgres:// URL (with @ / ? # in a password percent-encoded) or key=value pairs, as libpq "
+               "takes them";
     struct {
         const Setting& s;
         std::string operator()(bool Settings::*) const { return "true or false"; }

@@ -15,6 +15,10 @@ namespace asio = boost::asio;
 using asio::awaitable;
 using asio::use_awaitable;
 
+namespace {
+constexpr std::string_view syntax_error = "42601";  // no class of lost connections: nothing to wait for
+}
+
 DatabaseError::DatabaseError(std::string sqlstate, const std::string& message, std::string constraint)
     : std::runtime_error(message), sqlstate_(std::move(sqlstate)), constraint_(std::move(constraint)) {}
 
@@ -105,7 +109,7 @@ struct Connection::Impl {
         auto* parsed = PQconninfoParse(options.conninfo.c_str(), &words);
         PQfreemem(words);
         if (parsed == nullptr)
-            throw DatabaseError(std::string(sqlstate::syntax_error),
+            throw DatabaseError(std::string(syntax_error),
                                 "the database's URL can not be read: are its quotes and percent-encodings "
                                 "right? It may hold a password, so it is not shown");
         PQconninfoFree(parsed);

@@ -40,7 +40,6 @@ inline constexpr std::string_view connection_failure = "08006";
 inline constexpr std::string_view too_many_connections = "53300";
 inline constexpr std::string_view read_only_transaction = "25006";
 inline constexpr std::string_view lock_not_available = "55P03";
-inline constexpr std::string_view syntax_error = "42601";
 inline constexpr std::string_view query_canceled = "57014";  // by its statement_timeout, too
 }  // namespace sqlstate
 

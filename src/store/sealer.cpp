@@ -14,9 +14,7 @@ awaitable<void> remove_sealer(Connection& connection, ProcessId id) {
     co_await connection.exec(sql::remove_sealer, Params::of(id));
 }
 
-awaitable<void> forget_sealers(Connection& connection) {
-    co_await connection.exec(sql::forget_sealers);
-}
+awaitable<void> forget_sealers(Connection& connection) { co_await connection.exec(sql::forget_sealers); }
 
 awaitable<std::vector<Sealer>> list_sealers(Connection& connection) {
     const auto rows = co_await connection.exec(sql::list_sealers);

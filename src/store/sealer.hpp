@@ -12,7 +12,7 @@ namespace posthorn::store {
 struct Sealer {
     ProcessId id;
     std::string host;
-    std::string fingerprint;  // of the key: domain::SecretBox::fingerprint()
+    std::string fingerprint;   // of the key: domain::SecretBox::fingerprint()
     std::int64_t counter = 0;  // stands still when the process does not run
 };
 

@@ -119,8 +119,10 @@ TEST_CASE("a plain API key is in no table and in no later answer") {
     watch.remember(key);
     watch.remember(key.substr(4));
     const auto tables = api.sql(
-        "SELECT string_agg(format('SELECT %L || coalesce(string_agg(t::text, ), ) FROM %I t', relname, relname), "
-        "';' ORDER BY relname) FROM pg_class WHERE relkind IN ('r', 'p') AND relnamespace = 'public'::regnamespace");
+        "SELECT string_agg(format('SELECT %L || coalesce(string_agg(t::text, %L), %L) FROM %I t', relname, "
+        "'', "
+        "'', relname), ';' ORDER BY relname) FROM pg_class "
+        "WHERE relkind IN ('r', 'p') AND relnamespace = 'public'::regnamespace");
     std::istringstream queries(tables);
     std::size_t read = 0;
     for (std::string query; std::getline(queries, query, ';'); ++read) {
@@ -130,7 +132,8 @@ TEST_CASE("a plain API key is in no table and in no later answer") {
         if (rows.starts_with("api_key")) CHECK_THAT(rows, contains(hex_encode(sha256(key))));
     }
     CHECK(read > 15);
-    for (const std::string path : {"/api/v1/api-key", "/api/v1/api-key/", "/api/v1/audit-log", "/api/v1/app/acme/endpoint"}) {
+    for (const std::string path :
+         {"/api/v1/api-key", "/api/v1/api-key/", "/api/v1/audit-log", "/api/v1/app/acme/endpoint"}) {
         const auto answer = api.call(Method::get, path.ends_with('/') ? path + id : path, {}, key);
         CHECK(answer.status == 200);
         CHECK_FALSE(watch.find_leak(answer.body));

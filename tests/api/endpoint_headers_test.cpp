@@ -121,8 +121,8 @@ TEST_CASE("credentials stay with the origin that they were given for") {
     MovingApi api;
     const auto method = GENERATE(Method::put, Method::patch);
     for (const auto& [url, origin] : std::initializer_list<std::pair<std::string, std::string>>{
-             {"https://127.0.0.2:9/hook", "https://127.0.0.2:9"},   // host
-             {"https://127.0.0.1:10/hook", "https://127.0.0.1:10"}, // port
+             {"https://127.0.0.2:9/hook", "https://127.0.0.2:9"},    // host
+             {"https://127.0.0.1:10/hook", "https://127.0.0.1:10"},  // port
              {"https://127.0.0.1/hook?k=v", "https://127.0.0.1"},
              {"http://127.0.0.1:9/hook", "http://127.0.0.1:9"}}) {  // scheme
         INFO(to_string(method) << " " << url);
@@ -151,7 +151,8 @@ TEST_CASE("credentials stay where the origin is the same in another spelling, or
 TEST_CASE("what the request that moves an endpoint sets goes to the new origin") {
     MovingApi api;
     const std::string elsewhere = "{'url':'https://127.0.0.2/',";
-    auto answer = api.move(Method::patch, elsewhere + "'headers':{'authorization':'Basic new','X-Plain':'2'}}");
+    auto answer =
+        api.move(Method::patch, elsewhere + "'headers':{'authorization':'Basic new','X-Plain':'2'}}");
     CHECK(text_at(answer, "droppedHeaders") == quoted("['X-API-Key']"));
     CHECK(api.shown() == quoted("{'headers':{'X-Plain':'2'},'sensitive':['authorization']}"));
     CHECK(text_at(api.audited(), "headers") == "changed");

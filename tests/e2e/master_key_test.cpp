@@ -118,10 +118,12 @@ struct Rotation {
     }
     // "endpoint sealed" in hex, a line for each value.
     std::string sealed_values() const {
-        return test::run_sql(database,
-                             "SELECT string_agg(id || ' ' || sealed, E'\\n') FROM ("
-                             "SELECT id_text('ep', endpoint_id) AS id, encode(sealed, 'hex') AS sealed FROM endpoint_secret "
-                             "UNION ALL SELECT id_text('ep', id), encode(headers, 'hex') FROM endpoint WHERE headers IS NOT NULL) v");
+        return test::run_sql(
+            database,
+            "SELECT string_agg(id || ' ' || sealed, E'\\n') FROM ("
+            "SELECT id_text('ep', endpoint_id) AS id, encode(sealed, 'hex') AS sealed FROM endpoint_secret "
+            "UNION ALL SELECT id_text('ep', id), encode(headers, 'hex') FROM endpoint WHERE headers IS NOT "
+            "NULL) v");
     }
     std::string count_of(const std::string& from) const {
         return test::run_sql(database, "SELECT count(*) FROM " + from);
@@ -143,7 +145,9 @@ std::size_t count_opened(const std::string& values, const std::string& key) {
 }
 }  // namespace
 
-TEST_CASE("the master key is changed under load: nothing fails, every signature is right, the old key opens nothing") {
+TEST_CASE(
+    "the master key is changed under load: nothing fails, every signature is right, the old key opens "
+    "nothing") {
     Rotation r;
     r.make_endpoint(r.first, "/before");
     r.backend.begin();

@@ -71,8 +71,10 @@ TEST_CASE("nothing is delivered by a version of TLS before 1.2, whatever the mac
         std::string endpoint;
     };
     std::vector<Receiver> receivers;
-    for (const auto& [version, taken] : std::initializer_list<std::pair<int, bool>>{
-             {TLS1_VERSION, false}, {TLS1_1_VERSION, false}, {TLS1_2_VERSION, true}, {TLS1_3_VERSION, true}}) {
+    for (const auto& [version, taken] : std::initializer_list<std::pair<int, bool>>{{TLS1_VERSION, false},
+                                                                                    {TLS1_1_VERSION, false},
+                                                                                    {TLS1_2_VERSION, true},
+                                                                                    {TLS1_3_VERSION, true}}) {
         auto context = only(version, authority);
         auto server = std::make_unique<ScriptedServer>(egress::test::answer_all, context.get());
         const auto endpoint = service.make_endpoint("acme", server->url());

@@ -42,18 +42,18 @@ void SecretWatch::add_forms(std::string_view bytes) {
 void SecretWatch::learn_from(std::string_view body) {
     boost::system::error_code not_json;
     const auto value = json::parse({body.data(), body.size()}, not_json);
-    if (!not_json) learn_from(value);
+    if (!not_json) learn_from_value(value);
 }
 
-void SecretWatch::learn_from(const json::value& value) {
+void SecretWatch::learn_from_value(const json::value& value) {
     if (const auto* array = value.if_array())
-        for (const auto& item : *array) learn_from(item);
+        for (const auto& item : *array) learn_from_value(item);
     if (const auto* object = value.if_object())
         for (const auto& member : *object) learn_from_member(member.key(), member.value());
 }
 
 void SecretWatch::learn_from_member(std::string_view name, const json::value& value) {
-    if (!value.is_string()) return learn_from(value);
+    if (!value.is_string()) return learn_from_value(value);
     const std::string_view text(value.get_string());
     const bool is_key = std::find(secret_members.begin(), secret_members.end(), name) != secret_members.end();
     if ((is_key && text.size() >= shortest_key) || admin::is_sensitive_header(name)) remember(text);

@@ -20,7 +20,7 @@ public:
     std::optional<std::string> find_leak(std::string_view log) const;
 
 private:
-    void learn_from(const boost::json::value& value);
+    void learn_from_value(const boost::json::value& value);
     void learn_from_member(std::string_view name, const boost::json::value& value);
     void remember_query(std::string_view url);
     void add_forms(std::string_view bytes);

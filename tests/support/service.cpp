@@ -19,7 +19,8 @@ constexpr std::string_view jwt_secret = "the e2e tests' jwt secret";
 constexpr std::string_view master_key_hex =
     "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 constexpr std::chrono::seconds start_limit{120};
-constexpr std::array secret_variables{"POSTHORN_JWT_SECRET", "POSTHORN_MASTER_KEY", "POSTHORN_OTHER_MASTER_KEYS"};
+constexpr std::array secret_variables{"POSTHORN_JWT_SECRET", "POSTHORN_MASTER_KEY",
+                                      "POSTHORN_OTHER_MASTER_KEYS"};
 
 std::string text_of(const json::value& object, std::string_view field) {
     const auto& text = object.as_object().at(field).as_string();

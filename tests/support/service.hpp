@@ -73,7 +73,7 @@ private:
 
     Options options_;
     SecretWatch watch_;
-    bool leaked_ = false;  // and said so
+    bool leaked_ = false;           // and said so
     TemporaryDirectory directory_;  // outlives the process
     std::filesystem::path data_dir_;
     std::string token_;
