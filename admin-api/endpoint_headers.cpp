@@ -33,8 +33,14 @@ bool is_sensitive_header(std::string_view name) {
                        [&](std::string_view other) { return http::equals_without_case(name, other); });
 }
 
-void drop_sensitive_headers(EndpointHeaders& headers) {
-    std::erase_if(headers, [](const auto& header) { return is_sensitive_header(header.first); });
+std::vector<std::string> drop_sensitive_headers(EndpointHeaders& headers) {
+    std::vector<std::string> dropped;
+    std::erase_if(headers, [&](const auto& header) {
+        if (!is_sensitive_header(header.first)) return false;
+        dropped.push_back(header.first);
+        return true;
+    });
+    return dropped;
 }
 
 EndpointHeaders open_headers(const domain::SecretBox& box, const store::Endpoint& endpoint) {

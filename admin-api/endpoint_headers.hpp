@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "admin-api/body.hpp"
 #include "domain/secret_box.hpp"
@@ -20,9 +21,10 @@ std::optional<std::string> seal_headers(const domain::SecretBox& box, EndpointId
                                         const EndpointHeaders& headers);
 
 // Headers that usually hold credentials: never shown, and dropped when the endpoint's URL goes to another
-// host.
+// origin.
 bool is_sensitive_header(std::string_view name);
-void drop_sensitive_headers(EndpointHeaders& headers);
+// The names of those dropped, as they were spelt.
+std::vector<std::string> drop_sensitive_headers(EndpointHeaders& headers);
 
 // "headers" of a body; a null value (PATCH) removes that header. Each as http::header_problem wants it, and
 // no name twice.

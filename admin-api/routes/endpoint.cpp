@@ -50,6 +50,8 @@ json::object to_json(const store::Endpoint& endpoint) {
             {"updatedAt", format_timestamp(endpoint.updated_at)}};
 }
 
+enum class Mode : std::uint8_t { replace, patch };  // PUT, PATCH
+
 struct EndpointFields {
     Field<std::string> url, uid, description;
     Field<std::vector<std::string>> event_types, channels;
@@ -58,9 +60,8 @@ struct EndpointFields {
     Field<std::vector<std::int32_t>> retry_schedule;
     Field<std::string> filter;
     Field<StringMap> metadata;
-    // At creation only:
-    Field<std::string> secret;
     Field<NullableStringMap> headers;
+    Field<std::string> secret;  // at creation only
 };
 
 // The URL is stored normalised: what is shown is what is requested.
@@ -116,6 +117,7 @@ Field<std::int32_t> read_timeout(const ObjectReader& reader, const Context& cont
     return field;
 }
 
+// `url` is optional in a PATCH, in which a header may be null, too.
 EndpointFields read_fields(const Context& context, const http::Request& request, Problems& problems,
                            Need url) {
     const auto body = parse_body(request);
@@ -135,8 +137,8 @@ EndpointFields read_fields(const Context& context, const http::Request& request,
                                           static_cast<std::int32_t>(limits::longest_retry_delay.count())),
         .filter = read_filter(reader),
         .metadata = read_metadata(reader),
-        .secret = reader.text("secret", Need::nullable, secret_rule),
-        .headers = read_headers(reader, Need::optional, false)};
+        .headers = read_headers(reader, Need::optional, url == Need::optional),
+        .secret = reader.text("secret", Need::nullable, secret_rule)};
 }
 
 // What the compatible API does not know of, and a client written for it does not mention: it stays then.
@@ -173,26 +175,45 @@ void patch(store::Endpoint& endpoint, const EndpointFields& fields) {
     if (fields.metadata) endpoint.metadata = to_json_text(*fields.metadata);
 }
 
-// Another host, or the same one without TLS any more, must not get credentials that were meant for the old
-// URL.
-bool goes_elsewhere(const std::string& before, const std::string& after) {
-    const auto old_url = domain::parse_endpoint_url(before), new_url = domain::parse_endpoint_url(after);
-    const auto* from = std::get_if<domain::EndpointUrl>(&old_url);
-    const auto* to = std::get_if<domain::EndpointUrl>(&new_url);
-    return !from || !to || from->host != to->host || (from->https && !to->https);
+// Of a URL that stems from before a rule that it breaks nothing is known: whatever follows is another.
+std::string origin_of(const std::string& url) {
+    const auto parsed = domain::parse_endpoint_url(url);
+    const auto* known = std::get_if<domain::EndpointUrl>(&parsed);
+    return known ? domain::origin_of(*known) : std::string();
 }
 
-// What follows from a change: the reason of being disabled, and headers that must not go along.
-void settle(const Context& context, const store::Endpoint& before, store::Endpoint& after) {
+// What became of an endpoint besides what was asked for, for the answer and the audit log.
+struct Move {
+    std::string origin;                        // where its URL leads now; empty: where it did before
+    std::vector<std::string> dropped_headers;  // names
+};
+
+// Credentials stay with the origin that they were given for (docs/decisions/0008); those that come with the
+// very request are for the new one.
+Move move_headers(const Context& context, const store::Endpoint& before, store::Endpoint& after,
+                  const EndpointFields& fields, Mode mode) {
+    Move move;
+    if (const auto origin = origin_of(after.url); origin != origin_of(before.url)) move.origin = origin;
+    if (move.origin.empty() && !fields.headers) return move;
+    auto headers = open_headers(context.secret_box, before);
+    if (!move.origin.empty()) move.dropped_headers = drop_sensitive_headers(headers);
+    if (fields.headers && mode == Mode::replace) {
+        replace_headers(headers, *fields.headers);
+    } else if (fields.headers) {
+        Problems problems;
+        patch_headers(headers, *fields.headers, problems);
+        problems.throw_if_any();
+    }
+    std::erase_if(move.dropped_headers, [&](const std::string& name) { return headers.contains(name); });
+    after.headers = seal_headers(context.secret_box, after.id, headers);
+    return move;
+}
+
+void settle_disabled_reason(const store::Endpoint& before, store::Endpoint& after) {
     if (!after.disabled)
         after.disabled_reason.reset();
     else if (!before.disabled)
         after.disabled_reason = store::disabled_reason::manual;
-    if (before.url != after.url && after.headers && goes_elsewhere(before.url, after.url)) {
-        auto headers = open_headers(context.secret_box, after);
-        drop_sensitive_headers(headers);
-        after.headers = seal_headers(context.secret_box, after.id, headers);
-    }
 }
 
 store::Endpoint new_endpoint(const Context& context, const EndpointFields& fields) {
@@ -236,36 +257,56 @@ awaitable<store::Endpoint> create(Context& context, const Principal& principal, 
     });
 }
 
-template <class Apply>
-awaitable<store::Endpoint> update(store::Connection& connection, const Context& context,
-                                  const Principal& principal, ApplicationId application, EndpointId id,
-                                  const Apply& apply) {
+struct Changed {
+    store::Endpoint endpoint;
+    Move move;
+};
+
+json::object answer_of(const Changed& changed) {
+    auto answer = to_json(changed.endpoint);
+    if (!changed.move.dropped_headers.empty())
+        answer["droppedHeaders"] = json::value_from(changed.move.dropped_headers);
+    return answer;
+}
+
+json::object audit_details(ApplicationId application, const Changed& changed, const EndpointFields& fields) {
+    json::object details{{"application", application.str()}, {"disabled", changed.endpoint.disabled}};
+    if (fields.headers) details["headers"] = "changed";
+    if (changed.move.origin.empty()) return details;
+    details["origin"] = changed.move.origin;
+    details["droppedHeaders"] = json::value_from(changed.move.dropped_headers);
+    return details;
+}
+
+awaitable<Changed> update(store::Connection& connection, const Context& context, const Principal& principal,
+                          ApplicationId application, EndpointId id, const EndpointFields& fields, Mode mode) {
     const auto before = co_await store::load_endpoint_for_update(connection, application, id);
     if (!before) throw not_found();
     auto after = *before;
-    apply(after);
-    settle(context, *before, after);
-    const auto written = co_await store::update_endpoint(connection, application, after);
+    mode == Mode::replace ? replace(after, fields) : patch(after, fields);
+    settle_disabled_reason(*before, after);
+    auto move = move_headers(context, *before, after, fields, mode);
+    auto written = co_await store::update_endpoint(connection, application, after);
     if (!written) throw not_found();
     if (before->ordered != after.ordered)
         co_await store::mark_deliveries_ordered(connection, application, id, after.ordered);
     co_await store::record_endpoint_changes(connection, {id});
+    Changed changed{*std::move(written), std::move(move)};
     co_await audit(connection, context, principal, "endpoint.update", id.str(),
-                   {{"application", application.str()}, {"disabled", after.disabled}});
+                   audit_details(application, changed, fields));
     crash_point(CrashPoint::change_before_commit);
-    co_return *written;
+    co_return changed;
 }
 
-template <class Apply>
-awaitable<store::Endpoint> modify(Context& context, const Principal& principal, ApplicationId application,
-                                  EndpointId id, Apply apply) {
-    auto stored = co_await change(context, std::string(uid_taken), [&](store::Connection& connection) {
-        return update(connection, context, principal, application, id, apply);
+awaitable<Changed> modify(Context& context, const Principal& principal, ApplicationId application,
+                          EndpointId id, const EndpointFields& fields, Mode mode) {
+    auto changed = co_await change(context, std::string(uid_taken), [&](store::Connection& connection) {
+        return update(connection, context, principal, application, id, fields, mode);
     });
     crash_point(CrashPoint::change_committed);
     co_await store::await_acknowledged(context.pool, {id});
     crash_point(CrashPoint::change_confirmed);
-    co_return stored;
+    co_return changed;
 }
 
 awaitable<http::Response> create_endpoint(Context& context, http::Request& request) {
@@ -313,9 +354,8 @@ awaitable<http::Response> put_endpoint(Context& context, http::Request& request)
     if (!fields.uid.mentioned && !EndpointId::parse(key)) fields.uid = {true, key};
     for (int tries = 2;; --tries) {
         if (const auto id = co_await find_endpoint_if_any(context, application, request)) {
-            const auto stored = co_await modify(context, principal, application, *id,
-                                                [&](store::Endpoint& row) { replace(row, fields); });
-            co_return http::json_response(200, to_json(stored));
+            const auto changed = co_await modify(context, principal, application, *id, fields, Mode::replace);
+            co_return http::json_response(200, answer_of(changed));
         }
         if (EndpointId::parse(key)) throw not_found();
         check_text(key, uid_rule, {"path", "endpoint_id"}, problems);
@@ -339,9 +379,8 @@ awaitable<http::Response> patch_endpoint(Context& context, http::Request& reques
     auto fields = read_fields(context, request, problems, Need::optional);
     co_await check_url(context, fields, problems);
     problems.throw_if_any();
-    const auto stored = co_await modify(context, principal, application, id,
-                                        [&](store::Endpoint& row) { patch(row, fields); });
-    co_return http::json_response(200, to_json(stored));
+    const auto changed = co_await modify(context, principal, application, id, fields, Mode::patch);
+    co_return http::json_response(200, answer_of(changed));
 }
 
 awaitable<void> delete_row(store::Connection& connection, const Context& context, const Principal& principal,

@@ -234,6 +234,16 @@ CREATE TABLE process (
     seen_at    timestamptz NOT NULL DEFAULT clock_timestamp()   -- for people; no decision rests on it
 ) WITH (fillfactor = 50);
 
+-- Under which master key each running process seals: it is changed while they run (posthorn rekey), and no process may be left that seals under
+-- the old one. Who runs is judged as in process; here are also those that do not deliver.
+CREATE TABLE sealer (
+    id          uuid PRIMARY KEY,
+    host        text NOT NULL,
+    fingerprint text NOT NULL,                 -- of the key, domain::SecretBox
+    counter     int8 NOT NULL DEFAULT 0,
+    seen_at     timestamptz NOT NULL DEFAULT clock_timestamp()
+) WITH (fillfactor = 50);
+
 CREATE TABLE shard_lease (
     shard      int2 PRIMARY KEY CHECK (shard BETWEEN 0 AND 63),
     epoch      int8 NOT NULL DEFAULT 0,

@@ -12,6 +12,7 @@
 #include "async/loop.hpp"
 #include "async/task.hpp"
 #include "cli/hand_over.hpp"
+#include "cli/sealer_presence.hpp"
 #include "cli/version.hpp"
 #include "http/server.hpp"
 #include "ingest/batcher.hpp"
@@ -87,7 +88,8 @@ struct WorkerThread {
 }  // namespace
 
 struct Service::Impl {
-    explicit Impl(config::Settings given) : settings(std::move(given)), secret_box(settings.master_key) {}
+    explicit Impl(config::Settings given)
+        : settings(std::move(given)), secret_box(settings.master_key, settings.other_master_keys) {}
 
     // ---- starting
 
@@ -113,6 +115,7 @@ struct Service::Impl {
         control = std::make_unique<Loop>("control");
         run_on(control->executor(), prepare_database());
         keep("retention", control->executor(), [this] { return retention->run(); });
+        keep("sealer", control->executor(), [this] { return sealer->run(); });
     }
 
     std::vector<domain::Network> allowed_networks() const {
@@ -148,6 +151,10 @@ struct Service::Impl {
         co_await store::migrate(*connection);
         co_await store::ensure_partitions(*connection);
         clock.follow(co_await store::database_time(*connection), clock.steady_now());
+        sealer = std::make_unique<SealerPresence>(
+            control->executor(), connect,
+            store::Sealer{ProcessId::make(clock.system_now()), host_name(), secret_box.fingerprint()});
+        co_await sealer->enroll(*connection);
         workers::RetentionOptions keeping;
         keeping.retention = std::chrono::duration_cast<std::chrono::seconds>(settings.retention);
         retention = std::make_unique<workers::RetentionKeeper>(control->executor(), connect, keeping);
@@ -340,6 +347,7 @@ struct Service::Impl {
             }
         }
         for (auto& thread : worker_threads) thread->task->stop();
+        run_on(control->executor(), sealer->leave());
     }
 
     void stop_database() {
@@ -362,6 +370,7 @@ struct Service::Impl {
 
     std::unique_ptr<Loop> control;
     std::unique_ptr<workers::RetentionKeeper> retention;
+    std::unique_ptr<SealerPresence> sealer;
     std::vector<std::unique_ptr<WorkerThread>> worker_threads;
     std::unique_ptr<workers::ShardOwner> owner;
     std::unique_ptr<Task> owner_task;

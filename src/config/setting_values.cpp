@@ -1,5 +1,6 @@
 #include "config/setting_values.hpp"
 
+#include <algorithm>
 #include <arpa/inet.h>
 #include <array>
 #include <charconv>
@@ -59,6 +60,14 @@ std::optional<std::string> decode_key(std::string_view text) {
     for (auto bytes : {hex_decode(text), base64_decode(text)})
         if (bytes && bytes->size() == master_key_bytes) return bytes;
     return std::nullopt;
+}
+
+// A password with an unescaped '@', '/', '?' or '#' would have libpq take a part of it for the host or the
+// port, and show it in the error.
+bool is_unambiguous_url(std::string_view url) {
+    const auto authority = url.substr(0, url.find_first_of("/?#", url.find("://") + 3));
+    const auto count = std::count(url.begin(), url.end(), '@');
+    return count == std::count(authority.begin(), authority.end(), '@') && count <= 1;
 }
 
 constexpr std::array<std::pair<std::string_view, Role>, 3> role_words{
@@ -126,11 +135,22 @@ bool read_value(const Setting& setting, std::string_view text, Secret& value) {
     }
     if (setting.field == Field(&Settings::database_url)) {
         const bool url = text.starts_with("postgres://") || text.starts_with("postgresql://");
-        if (!url && text.find('=') == std::string_view::npos) return false;
+        if (url ? !is_unambiguous_url(text) : text.find('=') == std::string_view::npos) return false;
     } else if (text.size() < jwt_secret_minimum_characters) {
         return false;
     }
     value = Secret(std::string(text));
+    return true;
+}
+
+bool read_value(const Setting&, std::string_view text, std::vector<Secret>& value) {
+    std::vector<Secret> keys;
+    for (const auto& one : split(text)) {
+        auto key = decode_key(one);
+        if (!key || keys.size() == other_master_keys_limit) return false;
+        keys.emplace_back(std::move(*key));
+    }
+    value = std::move(keys);
     return true;
 }
 

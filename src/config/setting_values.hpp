@@ -9,6 +9,7 @@ namespace posthorn::config {
 inline constexpr std::size_t schedule_limit = 50;  // waiting times in retry_schedule
 inline constexpr std::size_t jwt_secret_minimum_characters = 16;
 inline constexpr std::size_t master_key_bytes = 32;
+inline constexpr std::size_t other_master_keys_limit = 3;
 
 bool read_value(const Setting& setting, std::string_view text, bool& value);
 bool read_value(const Setting& setting, std::string_view text, std::size_t& value);
@@ -17,6 +18,7 @@ bool read_value(const Setting& setting, std::string_view text, std::vector<std::
 bool read_value(const Setting& setting, std::string_view text, std::vector<std::string>& value);
 bool read_value(const Setting& setting, std::string_view text, std::filesystem::path& value);
 bool read_value(const Setting& setting, std::string_view text, Secret& value);
+bool read_value(const Setting& setting, std::string_view text, std::vector<Secret>& value);
 bool read_value(const Setting& setting, std::string_view text, ListenAddress& value);
 bool read_value(const Setting& setting, std::string_view text, std::set<Role>& value);
 bool read_value(const Setting& setting, std::string_view text, LogLevel& value);

@@ -29,6 +29,7 @@ struct Settings {
     std::set<Role> roles;
     Secret jwt_secret;  // empty: not given (see cli/generated_secrets.hpp)
     Secret master_key;  // 32 bytes, decoded; empty: not given
+    std::vector<Secret> other_master_keys;
     std::vector<std::chrono::milliseconds> retry_schedule;
     std::vector<std::string> allow_networks;  // CIDRs as given; domain::parse_networks judges them
     std::chrono::milliseconds request_timeout{0};

@@ -31,6 +31,11 @@ constexpr std::array table{
             "rand -base64 32). Without "
             "it they cannot be read any more: keep a copy.",
             "generated into the data directory; required with database_url"},
+    Setting{
+        "other_master_keys", &Settings::other_master_keys, "", "", "", "",
+        "Keys that open what was sealed under them and seal nothing: the previous or the next master key, "
+        "while it is changed (docs/master-key.md).",
+        ""},
     Setting{"retry_schedule", &Settings::retry_schedule, "5s,5m,30m,2h,5h,10h,10h", "10ms", "30d", "",
             "Waiting times between attempts, after the first, immediate one. When they are used up the "
             "delivery is a dead letter.",
@@ -115,7 +120,8 @@ std::string rule_of(const Setting& s) {
     if (s.field == Field(&Settings::jwt_secret))
         return "at least 16 characters (openssl rand -hex 32 makes some)";
     if (s.field == Field(&Settings::database_url))
-        return "a postgres:// URL or key=value pairs, as libpq takes them";
+        return "a postgres:// URL (with @ / ? # in a password percent-encoded) or key=value pairs, as libpq "
+               "takes them";
     struct {
         const Setting& s;
         std::string operator()(bool Settings::*) const { return "true or false"; }
@@ -132,6 +138,10 @@ std::string rule_of(const Setting& s) {
         }
         std::string operator()(std::filesystem::path Settings::*) const { return "a path"; }
         std::string operator()(Secret Settings::*) const { return "text"; }
+        std::string operator()(std::vector<Secret> Settings::*) const {
+            return fmt::format("at most {} keys as of master_key, separated by commas",
+                               other_master_keys_limit);
+        }
         std::string operator()(ListenAddress Settings::*) const {
             return "an address and a port, such as 127.0.0.1:8071, [::]:8071 or localhost:8071";
         }
@@ -146,7 +156,10 @@ std::string rule_of(const Setting& s) {
     return std::visit(words, s.field);
 }
 
-bool is_secret(const Setting& setting) { return std::holds_alternative<Secret Settings::*>(setting.field); }
+bool is_secret(const Setting& setting) {
+    return std::holds_alternative<Secret Settings::*>(setting.field) ||
+           std::holds_alternative<std::vector<Secret> Settings::*>(setting.field);
+}
 
 bool store_text(const Setting& setting, std::string_view text, Settings& settings) {
     return std::visit([&](auto member) { return read_value(setting, text, settings.*member); },

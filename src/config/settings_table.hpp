@@ -10,11 +10,11 @@
 namespace posthorn::config {
 
 // Where a setting is kept: its type decides how text becomes a value.
-using Field =
-    std::variant<bool Settings::*, std::size_t Settings::*, std::chrono::milliseconds Settings::*,
-                 std::vector<std::chrono::milliseconds> Settings::*, std::vector<std::string> Settings::*,
-                 std::filesystem::path Settings::*, Secret Settings::*, ListenAddress Settings::*,
-                 std::set<Role> Settings::*, LogLevel Settings::*, LogFormat Settings::*>;
+using Field = std::variant<bool Settings::*, std::size_t Settings::*, std::chrono::milliseconds Settings::*,
+                           std::vector<std::chrono::milliseconds> Settings::*,
+                           std::vector<std::string> Settings::*, std::filesystem::path Settings::*,
+                           Secret Settings::*, std::vector<Secret> Settings::*, ListenAddress Settings::*,
+                           std::set<Role> Settings::*, LogLevel Settings::*, LogFormat Settings::*>;
 
 // One row of the table from which --help, docs/settings.md and the validation come.
 struct Setting {

@@ -159,10 +159,7 @@ Authority split_authority(std::string_view authority) {
 
 // Path and query as given, at least "/": rewriting them would change what the subscriber sees.
 std::string assemble(const EndpointUrl& url, std::string_view target) {
-    const std::string port = url.port == default_port(url.https) ? "" : fmt::format(":{}", url.port);
-    const bool brackets = url.literal && url.literal->is_v6();
-    return fmt::format("{}://{}{}{}{}{}{}", url.https ? "https" : "http", brackets ? "[" : "", url.host,
-                       brackets ? "]" : "", port, target.starts_with('/') ? "" : "/", target);
+    return fmt::format("{}{}{}", origin_of(url), target.starts_with('/') ? "" : "/", target);
 }
 }  // namespace
 
@@ -196,6 +193,13 @@ std::variant<EndpointUrl, UrlError> parse_endpoint_url(std::string_view text) {
     url.port = *port;
     url.text = assemble(url, without_fragment.substr(authority_end));
     return url;
+}
+
+std::string origin_of(const EndpointUrl& url) {
+    const std::string port = url.port == default_port(url.https) ? "" : fmt::format(":{}", url.port);
+    const bool brackets = url.literal && url.literal->is_v6();
+    return fmt::format("{}://{}{}{}{}", url.https ? "https" : "http", brackets ? "[" : "", url.host,
+                       brackets ? "]" : "", port);
 }
 
 }  // namespace posthorn::domain

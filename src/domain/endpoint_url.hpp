@@ -25,4 +25,8 @@ struct UrlError {
 };
 std::variant<EndpointUrl, UrlError> parse_endpoint_url(std::string_view text);
 
+// Scheme, host and port (RFC 6454), the port where it is not the scheme's own: "https://example.com:8443".
+// This much of a URL may be written into a log: path and query can hold tokens.
+std::string origin_of(const EndpointUrl& url);
+
 }  // namespace posthorn::domain

@@ -15,6 +15,10 @@ namespace asio = boost::asio;
 using asio::awaitable;
 using asio::use_awaitable;
 
+namespace {
+constexpr std::string_view syntax_error = "42601";  // no class of lost connections: nothing to wait for
+}
+
 DatabaseError::DatabaseError(std::string sqlstate, const std::string& message, std::string constraint)
     : std::runtime_error(message), sqlstate_(std::move(sqlstate)), constraint_(std::move(constraint)) {}
 
@@ -118,7 +122,20 @@ struct Connection::Impl {
         }
     }
 
+    // libpq's own words about what it can not read repeat it, with the password.
+    void check_conninfo() const {
+        char* words = nullptr;
+        auto* parsed = PQconninfoParse(options.conninfo.c_str(), &words);
+        PQfreemem(words);
+        if (parsed == nullptr)
+            throw DatabaseError(std::string(syntax_error),
+                                "the database's URL can not be read: are its quotes and percent-encodings "
+                                "right? It may hold a password, so it is not shown");
+        PQconninfoFree(parsed);
+    }
+
     awaitable<void> connect() {
+        check_conninfo();
         pg = start_connection(options.conninfo.c_str());
         if (pg == nullptr) fail("no memory for a database connection");
         if (PQstatus(pg) == CONNECTION_BAD) fail_with_message();

@@ -1,8 +1,11 @@
+#include <sstream>
+
 #include "base/crypto.hpp"
 #include "base/encoding.hpp"
 #include "domain/access_token.hpp"
 #include "support/api_fixture.hpp"
 #include "support/catch.hpp"
+#include "support/secret_watch.hpp"
 
 using namespace posthorn;
 using namespace posthorn::test;
@@ -104,6 +107,39 @@ TEST_CASE("an API key is shown once and only its hash is kept") {
     const auto application = api.make_application({}, key);
     CHECK(api.sql("SELECT actor FROM audit_log WHERE subject = '" + application + "'") ==
           text_at(made, "id"));
+}
+
+TEST_CASE("a plain API key is in no table and in no later answer") {
+    ApiFixture api;
+    const auto made =
+        api.expect(201, Method::post, "/api/v1/api-key", quoted("{'name':'ci','scopes':['*']}"));
+    const auto key = text_at(made, "key"), id = text_at(made, "id");
+    api.make_endpoint(api.make_application("acme", key), "http://127.0.0.1:9/hook", key);
+    SecretWatch watch;
+    watch.remember(key);
+    watch.remember(key.substr(4));
+    const auto tables = api.sql(
+        "SELECT string_agg(format('SELECT %L || coalesce(string_agg(t::text, %L), %L) FROM %I t', relname, "
+        "'', "
+        "'', relname), ';' ORDER BY relname) FROM pg_class "
+        "WHERE relkind IN ('r', 'p') AND relnamespace = 'public'::regnamespace");
+    std::istringstream queries(tables);
+    std::size_t read = 0;
+    for (std::string query; std::getline(queries, query, ';'); ++read) {
+        const auto rows = api.sql(query);
+        INFO(query);
+        CHECK_FALSE(watch.find_leak(rows));
+        if (rows.starts_with("api_key")) CHECK_THAT(rows, contains(hex_encode(sha256(key))));
+    }
+    CHECK(read > 15);
+    for (const std::string path :
+         {"/api/v1/api-key", "/api/v1/api-key/", "/api/v1/audit-log", "/api/v1/app/acme/endpoint"}) {
+        const auto answer = api.call(Method::get, path.ends_with('/') ? path + id : path, {}, key);
+        CHECK(answer.status == 200);
+        CHECK_FALSE(watch.find_leak(answer.body));
+    }
+    api.expect(204, Method::del, "/api/v1/api-key/" + id);
+    CHECK_FALSE(watch.find_leak(api.call(Method::get, "/api/v1/audit-log").body));
 }
 
 TEST_CASE("an API key may do what its scopes say") {

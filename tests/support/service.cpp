@@ -1,5 +1,7 @@
 #include "support/service.hpp"
 
+#include <array>
+#include <cstdlib>
 #include <fmt/format.h>
 #include <stdexcept>
 
@@ -17,6 +19,8 @@ constexpr std::string_view jwt_secret = "the e2e tests' jwt secret";
 constexpr std::string_view master_key_hex =
     "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 constexpr std::chrono::seconds start_limit{120};
+constexpr std::array secret_variables{"POSTHORN_JWT_SECRET", "POSTHORN_MASTER_KEY",
+                                      "POSTHORN_OTHER_MASTER_KEYS"};
 
 std::string text_of(const json::value& object, std::string_view field) {
     const auto& text = object.as_object().at(field).as_string();
@@ -30,11 +34,28 @@ Service::Service(Options options) : options_(std::move(options)), data_dir_(dire
 }
 
 Service::~Service() {
+    std::optional<std::string> leak;
+    if (process_) {
+        process_->stop();
+        leak = watch_.find_leak(log());
+    }
     process_.reset();
     cli::end_orphaned_postgres(data_dir_);  // after kill()
+    if (!leak || leaked_) return;
+    // Perhaps after the last test case: nothing can be thrown, nor reported.
+    fmt::print(stderr, "a secret is in the service's log: {}\n", *leak);
+    std::abort();
+}
+
+void Service::check_log() {
+    const auto leak = watch_.find_leak(log());
+    if (!leak) return;
+    leaked_ = true;
+    throw std::runtime_error("a secret is in the service's log: " + *leak);
 }
 
 void Service::start(const std::map<std::string, std::string>& more_environment) {
+    if (process_) stop();
     process_.reset();
     std::map<std::string, std::string> environment{
         {"POSTHORN_LISTEN", "127.0.0.1:0"},
@@ -47,6 +68,7 @@ void Service::start(const std::map<std::string, std::string>& more_environment) 
     if (!options_.database_url.empty()) environment["POSTHORN_DATABASE_URL"] = options_.database_url;
     for (const auto& [name, value] : options_.environment) environment[name] = value;
     for (const auto& [name, value] : more_environment) environment[name] = value;
+    for (const auto* name : secret_variables) watch_.remember(environment[name]);
     process_ = std::make_unique<cli::ServiceProcess>(posthorn_program(), environment);
     if (!process_->wait_until_ready(start_limit))
         throw std::runtime_error("posthorn serve is not ready within its time: " + log());
@@ -54,8 +76,16 @@ void Service::start(const std::map<std::string, std::string>& more_environment) 
         egress::ApiClient::Options{.server = url(), .token = Secret(token_)});
 }
 
-int Service::stop() { return process_->stop(); }
-void Service::kill() { process_->kill(); }
+int Service::stop() {
+    const int status = process_->stop();
+    check_log();
+    return status;
+}
+
+void Service::kill() {
+    process_->kill();
+    check_log();
+}
 
 std::string Service::token_of(OrganizationId organization, std::optional<ApplicationId> application) const {
     return domain::make_access_token(Secret(std::string(jwt_secret)), organization, application,
@@ -64,8 +94,11 @@ std::string Service::token_of(OrganizationId organization, std::optional<Applica
 
 Service::Answer Service::api(std::string_view method, const std::string& path, std::string_view body,
                              std::optional<std::string> token, const egress::ApiClient::Fields& fields) {
+    watch_.remember(token.value_or(token_));
+    watch_.learn_from(body);
     client_->set_token(Secret(token.value_or(token_)));
     auto answer = client_->call(method, path, body, fields);
+    watch_.learn_from(answer.body);
     check_contract(method, path, answer.status, answer.body);
     return {answer.status, answer.body.empty() ? json::value() : json::parse(answer.body),
             std::move(answer.fields)};

@@ -10,11 +10,13 @@
 #include "cli/service_process.hpp"
 #include "egress/api_client.hpp"
 #include "support/postgres.hpp"
+#include "support/secret_watch.hpp"
 
 namespace posthorn::test {
 
 // A real `posthorn serve` on a free port of loopback: on the database given, else with an embedded PostgreSQL
-// in a directory of its own. Used by one thread.
+// in a directory of its own. Used by one thread. Whenever it ends, its log (the newest part, where that is
+// long) is searched for every secret that went through here: a leak fails the test.
 class Service {
 public:
     struct Options {
@@ -31,8 +33,10 @@ public:
     // it answers (at most 120 s). Throws std::runtime_error with its log. What is added to the environment
     // counts for this start alone.
     void start(const std::map<std::string, std::string>& more_environment = {});
+    // Both throw std::runtime_error where a secret is in the log.
     int stop();   // SIGTERM; the exit status
     void kill();  // kill -9
+    void watch_for(std::string_view secret) { watch_.remember(secret); }
     cli::ChildProcess& process() { return process_->child(); }
     // Also stderr, where its log goes.
     std::string log() const { return process_->child().output() + process_->child().errors(); }
@@ -65,7 +69,11 @@ public:
     std::string send(const std::string& application, std::string_view type, std::string_view payload);
 
 private:
+    void check_log();
+
     Options options_;
+    SecretWatch watch_;
+    bool leaked_ = false;           // and said so
     TemporaryDirectory directory_;  // outlives the process
     std::filesystem::path data_dir_;
     std::string token_;

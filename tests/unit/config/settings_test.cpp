@@ -141,11 +141,38 @@ TEST_CASE("a bad secret is refused without being shown") {
     CHECK_THAT(text, !contains("hunter"));
 }
 
+TEST_CASE("a database's URL says in one way only where the password ends") {
+    for (const char* right : {"postgres://u:p@h:5432,i:5433/db?sslmode=require", "postgresql:///db?host=/run",
+                              "postgres://u:p%40%2F@h", "host=h password='a@b/c'"}) {
+        INFO(right);
+        CHECK(good({{}, {{"POSTHORN_DATABASE_URL", right}}}).database_url.reveal() == right);
+    }
+    for (const char* wrong : {"postgres://u:p@q@h/db", "postgres://u:p/q@h/db", "postgres://u:1?q@h/db",
+                              "postgres://u:1#q@h/db", "postgres://h/d@b"}) {
+        INFO(wrong);
+        CHECK_THAT(problems_of({{}, {{"POSTHORN_DATABASE_URL", wrong}}}), contains("percent-encoded"));
+    }
+}
+
 TEST_CASE("the master key is 32 bytes in base64 or hex") {
     const std::string key(32, '\x81');
     CHECK(good({{}, {{"POSTHORN_MASTER_KEY", base64_encode(key)}}}).master_key.reveal() == key);
     CHECK(good({{}, {{"POSTHORN_MASTER_KEY", hex_encode(key)}}}).master_key.reveal() == key);
     CHECK_THAT(problems_of({{}, {{"POSTHORN_MASTER_KEY", base64_encode(key + "x")}}}), contains("32 bytes"));
+}
+
+TEST_CASE("up to three other master keys may be given, none of them shown") {
+    const std::string one = hex_encode(std::string(32, '\x01')), two = base64_encode(std::string(32, '\x02'));
+    const auto keys = good({{}, {{"POSTHORN_OTHER_MASTER_KEYS", one + ", " + two}}}).other_master_keys;
+    REQUIRE(keys.size() == 2);
+    CHECK(keys[0].reveal() == std::string(32, '\x01'));
+    CHECK(keys[1].reveal() == std::string(32, '\x02'));
+    for (const auto& wrong : {one + ",hunter5", one + ",,", one + "," + one + "," + two + "," + two}) {
+        const auto text = problems_of({{}, {{"POSTHORN_OTHER_MASTER_KEYS", wrong}}});
+        CHECK_THAT(text, contains("must be at most 3 keys as of master_key"));
+        CHECK_THAT(text, !contains("hunter5"));
+        CHECK_THAT(text, !contains(one));
+    }
 }
 
 TEST_CASE("settings that contradict each other are refused") {

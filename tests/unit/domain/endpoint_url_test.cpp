@@ -184,3 +184,10 @@ TEST_CASE("a normalised URL is its own normal form") {
         CHECK(twice.literal == once.literal);
     }
 }
+
+TEST_CASE("the origin of a URL is its scheme, host and port, the port where it is not the scheme's") {
+    CHECK(origin_of(url_of("HTTPS://Example.com.:443/path?key=k#f")) == "https://example.com");
+    CHECK(origin_of(url_of("http://example.com:443/")) == "http://example.com:443");
+    CHECK(origin_of(url_of("http://[2001:DB8::1]:81?x")) == "http://[2001:db8::1]:81");
+    CHECK(origin_of(url_of("http://0x7f.1/")) == "http://127.0.0.1");
+}

@@ -24,7 +24,26 @@ TEST_CASE("what was sealed for an endpoint opens for it alone") {
     CHECK_THROWS_AS(box.open(endpoint, ""), std::runtime_error);
 }
 
+TEST_CASE("while the master key is changed, other keys open and seal nothing") {
+    const EndpointId endpoint = EndpointId::make(some_time), other = EndpointId::make(some_time);
+    const SecretBox old_box(master_key('a')), new_box(master_key('b'));
+    const SecretBox both(master_key('b'), {master_key('c'), master_key('a')});
+    CHECK(both.open(endpoint, old_box.seal(endpoint, "x")).reveal() == "x");
+    CHECK(both.open(endpoint, new_box.seal(endpoint, "x")).reveal() == "x");
+    CHECK(new_box.open(endpoint, both.seal(endpoint, "x")).reveal() == "x");
+    CHECK_THROWS_AS(both.open(other, old_box.seal(endpoint, "x")), std::runtime_error);
+    CHECK_THROWS_AS(both.open(endpoint, SecretBox(master_key('d')).seal(endpoint, "x")), std::runtime_error);
+}
+
+TEST_CASE("a fingerprint is of the key that seals") {
+    const SecretBox box(master_key('a'));
+    CHECK(box.fingerprint().size() == 16);
+    CHECK(box.fingerprint() == SecretBox(master_key('a'), {master_key('b')}).fingerprint());
+    CHECK(box.fingerprint() != SecretBox(master_key('b'), {master_key('a')}).fingerprint());
+}
+
 TEST_CASE("a master key has 32 bytes") {
+    CHECK_THROWS_AS(SecretBox(master_key('a'), {Secret("short")}), std::invalid_argument);
     CHECK_THROWS_AS(SecretBox(Secret(std::string(31, 'a'))), std::invalid_argument);
     CHECK_THROWS_AS(SecretBox(Secret()), std::invalid_argument);
 }
