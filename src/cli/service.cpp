@@ -1,5 +1,6 @@
 #include "cli/service.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <signal.h>
 #include <spdlog/spdlog.h>
@@ -35,6 +36,8 @@ using config::Role;
 namespace {
 
 constexpr std::size_t admin_connections_a_loop = 8;
+constexpr std::size_t connections_a_worker = 3;
+constexpr std::size_t other_connections = 40;  // of the service, of a backup, of whoever looks by psql
 constexpr std::chrono::milliseconds supervision_interval{250};
 constexpr std::chrono::seconds database_wait{60};
 constexpr std::chrono::seconds flush_allowance{5};  // beyond the requests in flight, for their outcomes
@@ -100,11 +103,17 @@ struct Service::Impl {
         start_http();
     }
 
+    int connections_needed() const {
+        return static_cast<int>(settings.http_threads * admin_connections_a_loop +
+                                settings.worker_threads * connections_a_worker + other_connections);
+    }
+
     void start_database() {
         guard = std::make_shared<const egress::AddressGuard>(allowed_networks());
         if (settings.embedded()) {
             store::EmbeddedPostgres::Options options;
             options.data_dir = settings.data_dir;
+            options.max_connections = std::max(options.max_connections, connections_needed());
             embedded = store::EmbeddedPostgres::start(options);
             connect.conninfo = embedded->conninfo();
             supervisor = std::jthread([this](const std::stop_token& stop) { supervise(stop); });

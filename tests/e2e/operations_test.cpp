@@ -382,9 +382,11 @@ TEST_CASE("a base backup of the embedded PostgreSQL, made while it runs, is a da
     CHECK_THAT(refused.errors, contains((copy / "secrets" / "master-key").string() + " is missing") &&
                                    contains("Put the file back"));
 
-    Service restored({.environment = {{"POSTHORN_DATA_DIR", copy.string()}}});
+    Service restored(
+        {.environment = {{"POSTHORN_DATA_DIR", copy.string()}, {"POSTHORN_HTTP_THREADS", "20"}}});
     const auto database =
         fmt::format("host={} port=5432 dbname=posthorn user=posthorn", (copy / "run").string());
+    CHECK(std::stoi(run_sql(database, "SHOW max_connections")) > 20 * 8);  // what the threads may open
     CHECK(std::ranges::includes(stored_messages(database), before));
     CHECK(all_deliveries_end(database));
     const auto sent = restored.send(application, "order.paid", "{}");
