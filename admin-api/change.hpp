@@ -7,12 +7,9 @@
 
 #include "admin-api/access.hpp"
 #include "admin-api/problems.hpp"
+#include "store/deadlock.hpp"
 
 namespace posthorn::admin {
-
-// How often a change is tried that loses to another transaction in a deadlock: workers lock deliveries in the
-// order of their places, a change of an endpoint in that of an index.
-inline constexpr int tries_at_deadlocks = 5;
 
 // Runs the coroutine body(connection) in a transaction; after a deadlock once more, from its beginning. A
 // unique violation becomes Problem 409: `taken` says what is taken.
@@ -20,13 +17,14 @@ template <class Body>
 auto change(Context& context, std::string taken, Body body)
     -> std::invoke_result_t<Body&, store::Connection&> {
     auto connection = co_await context.pool.acquire();
-    for (int tries = 1;; ++tries) {
-        try {
-            co_return co_await store::in_transaction(*connection, [&] { return body(*connection); });
-        } catch (const store::DatabaseError& error) {
-            if (error.is(store::sqlstate::unique_violation)) throw conflict(taken);
-            if (!error.is(store::sqlstate::deadlock_detected) || tries == tries_at_deadlocks) throw;
-        }
+    const auto transaction = [&] {
+        return store::in_transaction(*connection, [&] { return body(*connection); });
+    };
+    try {
+        co_return co_await store::again_after_deadlocks(transaction);
+    } catch (const store::DatabaseError& error) {
+        if (error.is(store::sqlstate::unique_violation)) throw conflict(taken);
+        throw;
     }
 }
 

@@ -16,6 +16,7 @@
 #include "cli/new_master_key.hpp"
 #include "cli/run_commands.hpp"
 #include "cli/settings_from_command_line.hpp"
+#include "store/deadlock.hpp"
 #include "store/lease.hpp"
 #include "store/migrations.hpp"
 #include "store/sealer.hpp"
@@ -26,7 +27,6 @@ using boost::asio::awaitable;
 
 namespace {
 constexpr auto watch_time = 3 * store::renewal_interval;
-constexpr int tries_at_deadlocks = 5;  // services change endpoints meanwhile
 
 struct Totals {
     std::int64_t sealed = 0;  // under the new key, by this run
@@ -64,25 +64,15 @@ awaitable<void> refuse_other_sealers(store::Connection& connection, const domain
         "they read anew until they are restarted with the new key.");
 }
 
-awaitable<store::RekeyBatch> batch_after(store::Connection& connection, store::SealedKind kind,
-                                         const domain::SecretBox& old_box, const domain::SecretBox& new_box,
-                                         Uuid after) {
-    for (int tries = 1;; ++tries) {
-        try {
-            co_return co_await store::rekey_batch(connection, kind, old_box, new_box, after);
-        } catch (const store::DatabaseError& error) {
-            if (!error.is(store::sqlstate::deadlock_detected) || tries == tries_at_deadlocks) throw;
-        }
-    }
-}
-
 awaitable<Totals> rekey_once(store::Connection& connection, const domain::SecretBox& old_box,
                              const domain::SecretBox& new_box) {
     Totals totals;
     for (const auto kind : {store::SealedKind::endpoint_secrets, store::SealedKind::endpoint_headers}) {
         store::RekeyBatch batch;
         while (!batch.done) {
-            batch = co_await batch_after(connection, kind, old_box, new_box, batch.last);
+            batch = co_await store::again_after_deadlocks([&] {  // services change endpoints meanwhile
+                return store::rekey_batch(connection, kind, old_box, new_box, batch.last);
+            });
             totals.sealed += batch.sealed;
             totals.values += batch.sealed + batch.unchanged;
         }
@@ -134,13 +124,10 @@ int run_rekey(int argc, char** argv) {
     const auto app = make_app(
         "rekey", "Encrypts every endpoint's secrets and headers with another master key.",
         "Beside services that run: with their POSTHORN_MASTER_KEY and POSTHORN_OTHER_MASTER_KEYS, what the "
-        "other "
-        "keys encrypted goes under the master key (docs/master-key.md). While none runs: the old key is "
-        "POSTHORN_MASTER_KEY or the data directory's; the new one is POSTHORN_NEW_MASTER_KEY or, for the "
-        "data "
-        "directory, a generated one. Interrupted, it is run again with the same keys. Backups from before "
-        "still "
-        "need the old key.");
+        "other keys encrypted goes under the master key (docs/master-key.md). While none runs: the old key "
+        "is POSTHORN_MASTER_KEY or the data directory's; the new one is POSTHORN_NEW_MASTER_KEY or, for the "
+        "data directory, a generated one. Interrupted, it is run again with the same keys. Backups from "
+        "before still need the old key.");
     std::string new_key_text;
     bool force = false;
     // No flag of its own: other users can see flags.
